@@ -1,0 +1,1 @@
+"""The ledger: signed custody events, one append-only log, anchored heads."""

@@ -1,0 +1,1 @@
+"""web3: the only place that knows a chain."""

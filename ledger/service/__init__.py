@@ -1,0 +1,1 @@
+"""Use cases, one file per verb, over the ports they declare."""
