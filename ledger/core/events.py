@@ -1,0 +1,182 @@
+"""What an EPCIS event means for custody: its operation, times and parties (docs/spec/event.md)."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import cast
+
+from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
+from ledger.core.errors import MalformedError
+from ledger.core.identifiers import party_key, party_path
+from ledger.core.strict_json import JsonValue
+
+Event = dict[str, JsonValue]
+
+EVENT_TYPES = frozenset(
+    ["ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
+     "AssociationEvent"]
+)  # fmt: skip
+ACTIONS = frozenset(["ADD", "OBSERVE", "DELETE"])
+_CBV_PREFIXES = (
+    "urn:epcglobal:cbv:bizstep:",
+    "https://ref.gs1.org/cbv/BizStep-",
+    "https://ns.gs1.org/voc/Bizstep-",
+    "urn:epcglobal:cbv:sdt:",
+    "https://ref.gs1.org/cbv/SDT-",
+)
+_OBSERVED = {
+    "shipping": Op.HANDOFF,
+    "consigning": Op.HANDOFF,
+    "receiving": Op.RECEIVE,
+    "accepting": Op.RECEIVE,
+    "dispensing": Op.DISPENSE,
+    "retail_selling": Op.DISPENSE,
+    "destroying": Op.DESTROY,
+    "decommissioning": Op.DECOMMISSION,
+}
+_DELETED = {"dispensing": Op.DISPENSE, "retail_selling": Op.DISPENSE, "destroying": Op.DESTROY}
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d)(?:\.(\d+))?(Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)",
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 -- banned-api sees datetime.UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """The part of a log entry that follows from the event alone."""
+
+    op: Op
+    flags: int
+    time_ms: int
+    to_owner: bytes
+    to_possessor: bytes
+
+
+def document_events(document: JsonValue) -> list[Event]:
+    """Return the events of an EPCIS 2.0 JSON document (or a bare event) as their signer sent them.
+
+    An event without `@context` takes its document's, so that it can be read alone.
+
+    Raises:
+        MalformedError: Not a document of schemaVersion 2.x, or without events.
+    """
+    if not isinstance(document, dict):
+        raise MalformedError("document", "is a JSON object")
+    if document.get("type") in EVENT_TYPES:
+        return [_checked_event(document, "event")]
+    if document.get("type") != "EPCISDocument":
+        raise MalformedError("type", "is EPCISDocument or an event type", document.get("type"))
+    version = document.get("schemaVersion")
+    if not isinstance(version, str) or not re.fullmatch(r"2\.\d+(\.\d+)?", version, re.ASCII):
+        raise MalformedError("schemaVersion", "is 2.x in JSON", version)
+    body = document.get("epcisBody")
+    if not isinstance(body, dict):
+        raise MalformedError("epcisBody", "is an object")
+    listed = body.get("eventList", [body["event"]] if "event" in body else None)
+    if not isinstance(listed, list) or not listed:
+        raise MalformedError("epcisBody.eventList", "is a non-empty list")
+    context = document.get("@context")
+    return [
+        _with_context(_checked_event(event, f"epcisBody.eventList[{i}]"), context)
+        for i, event in enumerate(listed)
+    ]
+
+
+def _checked_event(event: JsonValue, field: str) -> Event:
+    if not isinstance(event, dict):
+        raise MalformedError(field, "is an object")
+    kind, action = event.get("type"), event.get("action")
+    if kind not in EVENT_TYPES:
+        raise MalformedError(f"{field}.type", "is one of the five event types", kind)
+    if kind != "TransformationEvent" and action not in ACTIONS:
+        raise MalformedError(f"{field}.action", "is ADD, OBSERVE or DELETE", action)
+    return event
+
+
+def _with_context(event: Event, context: JsonValue) -> Event:
+    return event if context is None or "@context" in event else {**event, "@context": context}
+
+
+def operation(event: Event, on_behalf_of: bytes) -> Operation:
+    """Return op, flags, time and both `to` of an event entry.
+
+    Raises:
+        MalformedError: eventTime is no instant from 1970 on, or a list has a wrong shape.
+    """
+    op, flags = _op(event)
+    return Operation(
+        op=op,
+        flags=flags,
+        time_ms=event_time_ms(event.get("eventTime")),
+        to_owner=_recipient(event, "owning_party", on_behalf_of),
+        to_possessor=_recipient(event, "possessing_party", on_behalf_of),
+    )
+
+
+def _op(event: Event) -> tuple[Op, int]:
+    kind, action, step = event.get("type"), event.get("action"), _cbv(event.get("bizStep"))
+    if "errorDeclaration" in event:
+        return Op.VOID, FLAG_ERROR_DECLARATION
+    if step == "void_shipping":
+        return Op.VOID, 0
+    if kind == "TransformationEvent":
+        return Op.TRANSFORM, 0
+    if kind not in EVENT_TYPES or kind == "AssociationEvent":
+        return Op.OTHER, 0
+    if kind == "AggregationEvent" and action == "ADD":
+        return Op.PACK, 0
+    if kind == "AggregationEvent" and action == "DELETE":
+        listed = event.get("childEPCs") or event.get("childQuantityList")
+        return Op.UNPACK, 0 if listed else FLAG_UNPACK_ALL
+    if kind == "ObjectEvent" and action == "ADD":
+        return Op.COMMISSION, 0
+    if kind == "ObjectEvent" and action == "DELETE":
+        return _DELETED.get(step, Op.DECOMMISSION), 0
+    return _OBSERVED.get(step, Op.OBSERVE), 0
+
+
+def _cbv(value: JsonValue) -> str:
+    """Return the bare word of a CBV value, or the text itself; '' when it is no text."""
+    if not isinstance(value, str):
+        return ""
+    if ":" in value:
+        for prefix in _CBV_PREFIXES:
+            if value.startswith(prefix):
+                return value[len(prefix) :]
+    return value
+
+
+def event_time_ms(text: JsonValue) -> int:
+    """Return an EPCIS time as ms since 1970, further digits cut off.
+
+    Raises:
+        MalformedError: No zone, another form, or no instant from 1970 on.
+    """
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise MalformedError("eventTime", "is YYYY-MM-DDThh:mm:ss[.f](Z|±hh:mm)", text)
+    seconds, fraction, zone = match.groups()
+    try:
+        instant = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone))
+    except ValueError as error:
+        raise MalformedError("eventTime", "is a real date and time", text) from error
+    since = instant - _EPOCH
+    milliseconds = (since.days * 86_400 + since.seconds) * 1000
+    if since.days < 0:
+        raise MalformedError("eventTime", "is not before 1970", text)
+    return milliseconds + int((fraction or "")[:3].ljust(3, "0"))
+
+
+def _recipient(event: Event, kind: str, on_behalf_of: bytes) -> bytes:
+    destinations = event.get("destinationList", [])
+    if not isinstance(destinations, list):
+        raise MalformedError("destinationList", "is a list", destinations)
+    parties = set()
+    for place in destinations:
+        if not isinstance(place, dict) or not isinstance(place.get("destination"), str):
+            raise MalformedError("destinationList", "has elements {type, destination}", place)
+        if _cbv(place.get("type")) == kind:
+            parties.add(party_key(party_path(cast("str", place["destination"]))))
+    parties_without_self = parties if parties != {on_behalf_of} else set()
+    return next(iter(parties_without_self)) if len(parties_without_self) == 1 else Z

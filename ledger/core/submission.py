@@ -1,0 +1,315 @@
+"""Submissions: what a partner signs and sends, built and checked (docs/spec/submission.md).
+
+One signature covers a document of any size. Building needs only what the partner keeps: the
+document's bytes, a signing key and the party secret. Everything here is deterministic, so a retry
+sends the same entries and can never look like a second handoff.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ledger.core import commitment
+from ledger.core.eip712 import SigningDomain, submission_digest
+from ledger.core.entries import Address, EventEntry, Op, Z, decode_event, entry_leaf_hash
+from ledger.core.errors import MalformedError, NotPermittedError, SignatureError
+from ledger.core.events import Event, document_events, operation
+from ledger.core.merkle import root_hash
+from ledger.core.signatures import address_of, recover, sign
+from ledger.core.strict_json import parse_json
+
+DOC_SALT_LENGTH = 16
+# One signature may cover this many events; a batch of the sequencer never holds more from one.
+MAX_EVENTS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedEvent:
+    """One event of a submission: its entry and what the ledger needs to recompute it."""
+
+    entry: bytes
+    event_secret: bytes
+    spends: Mapping[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A signed document without the document."""
+
+    events: Sequence[SignedEvent]
+    doc_salt: bytes
+    issued_at: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """What a partner keeps: a registered key, the party it speaks for, the party secret."""
+
+    private_key: bytes
+    party: bytes
+    party_secret: bytes
+
+
+def doc_hash(doc_salt: bytes, document: bytes) -> bytes:
+    """Return the salted hash of the received bytes."""
+    return hashlib.sha256(b"unbroken/doc/v1\0" + doc_salt + document).digest()
+
+
+def build_submission(
+    document: bytes,
+    signer: Signer,
+    domain: SigningDomain,
+    *,
+    issued_at: int,
+    refers: Mapping[int, bytes] | None = None,
+    spends: Mapping[int, Mapping[int, bytes]] | None = None,
+) -> Submission:
+    """Sign every event of an EPCIS 2.0 JSON document.
+
+    Args:
+        document: The bytes that will be sent.
+        signer: The partner's keys.
+        domain: Of the log that is written to.
+        issued_at: ms since 1970; decides nothing.
+        refers: By event position, the leaf_hash voided, received or declared wrong.
+        spends: By event position, the tokens by item-row index.
+
+    Raises:
+        MalformedError: The document is not strict JSON, or an event cannot be committed to.
+    """
+    refers, spends = refers or {}, spends or {}
+    address = address_of(signer.private_key)
+    events = [
+        _signed_event(event, signer, address, refers.get(i, Z), spends.get(i, {}))
+        for i, event in enumerate(document_events(parse_json(document)))
+    ]
+    salt = hmac.digest(
+        signer.party_secret,
+        b"unbroken/doc-salt/v1\0" + hashlib.sha256(document).digest(),
+        "sha256",
+    )[:DOC_SALT_LENGTH]
+    digest = submission_digest(
+        domain.separator(),
+        domain.log_id,
+        root_hash([entry_leaf_hash(event.entry) for event in events]),
+        len(events),
+        doc_hash(salt, document),
+        issued_at,
+    )
+    return Submission(
+        events=events,
+        doc_salt=salt,
+        issued_at=issued_at,
+        signature=sign(signer.private_key, digest),
+    )
+
+
+def _signed_event(
+    event: Event, signer: Signer, address: Address, refers: bytes, spends: Mapping[int, bytes]
+) -> SignedEvent:
+    secret = commitment.derive_event_secret(signer.party_secret, commitment.event_digest(event))
+    entry = event_entry(event, secret, signer.party, address, refers, spends)
+    return SignedEvent(entry=entry.encode(), event_secret=secret, spends=spends)
+
+
+def event_entry(
+    event: Event,
+    event_secret: bytes,
+    party: bytes,
+    address: Address,
+    refers: bytes,
+    spends: Mapping[int, bytes],
+) -> EventEntry:
+    """Return the entry that an event, its secret and its signer determine.
+
+    Raises:
+        MalformedError: The event cannot be committed to, or a token stands where none may.
+    """
+    committed = commitment.commit(event, event_secret, spends)
+    meaning = operation(event, party)
+    _check_spends(meaning.op, meaning.to_owner, committed.items, spends)
+    return EventEntry(
+        op=meaning.op,
+        flags=meaning.flags,
+        time_ms=meaning.time_ms,
+        signer=address,
+        party=party,
+        on_behalf_of=party,
+        to_owner=meaning.to_owner,
+        to_possessor=meaning.to_possessor,
+        refers=refers,
+        row_count=len(committed.rows),
+        event_root=committed.event_root,
+        item_count=len(committed.items),
+        items_root=committed.items_root,
+    )
+
+
+def _check_spends(
+    op: Op, to_owner: bytes, items: Sequence[commitment.ItemName], spends: Mapping[int, bytes]
+) -> None:
+    for index, token in spends.items():
+        if not 0 <= index < len(items) or len(token) != len(Z) or token == Z:
+            raise MalformedError("spends", "names item rows with 32-byte tokens", index)
+        if op != Op.HANDOFF or to_owner == Z or items[index].role > 2:  # noqa: PLR2004
+            raise MalformedError("spends", "only a HANDOFF to an owner spends", index)
+
+
+class _WireEvent(msgspec.Struct, forbid_unknown_fields=True):
+    entry: str
+    event_secret: str
+    refers: str = ""
+    spends: list[tuple[int, str]] = []
+
+
+class _Wire(msgspec.Struct, forbid_unknown_fields=True):
+    doc_salt: str
+    events: list[_WireEvent]
+    issuedAt: int  # noqa: N815 -- the wire's name
+    signature: str
+
+
+_decoder = msgspec.json.Decoder(_Wire)
+
+
+def format_submission(submission: Submission) -> bytes:
+    """Return the `submission` part as JSON."""
+    return msgspec.json.encode(
+        {
+            "doc_salt": submission.doc_salt.hex(),
+            "events": [_format_event(event) for event in submission.events],
+            "issuedAt": submission.issued_at,
+            "signature": submission.signature.hex(),
+        }
+    )
+
+
+def _format_event(event: SignedEvent) -> dict[str, Any]:
+    formatted: dict[str, Any] = {
+        "entry": base64.b64encode(event.entry).decode(),
+        "event_secret": event.event_secret.hex(),
+    }
+    if event.spends:
+        formatted["spends"] = [[i, token.hex()] for i, token in sorted(event.spends.items())]
+    return formatted
+
+
+def parse_submission(raw: bytes) -> Submission:
+    """Parse the `submission` part.
+
+    Raises:
+        MalformedError: Another shape, an unknown member, or a value of a wrong length.
+    """
+    try:
+        wire = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedError("submission", str(error)) from error
+    if not 0 <= wire.issuedAt < 1 << 64:
+        raise MalformedError("submission.issuedAt", "is ms since 1970", wire.issuedAt)
+    if not 1 <= len(wire.events) <= MAX_EVENTS:
+        raise MalformedError("submission.events", f"1 to {MAX_EVENTS} events", len(wire.events))
+    return Submission(
+        events=[_parse_event(event, i) for i, event in enumerate(wire.events)],
+        doc_salt=_hex("submission.doc_salt", wire.doc_salt, DOC_SALT_LENGTH),
+        issued_at=wire.issuedAt,
+        signature=_hex("submission.signature", wire.signature, 65),
+    )
+
+
+def _parse_event(wire: _WireEvent, position: int) -> SignedEvent:
+    name = f"submission.events[{position}]"
+    try:
+        entry = base64.b64decode(wire.entry, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedError(f"{name}.entry", "is base64", wire.entry) from error
+    if wire.refers and _hex(f"{name}.refers", wire.refers, 32) != decode_event(entry).refers:
+        raise MalformedError(f"{name}.refers", "repeats the entry's field", wire.refers)
+    spends = {i: _hex(f"{name}.spends", token, 32) for i, token in wire.spends}
+    if list(spends) != sorted(spends) or len(spends) != len(wire.spends):
+        raise MalformedError(f"{name}.spends", "is increasing by item row")
+    return SignedEvent(
+        entry=entry,
+        event_secret=_hex(f"{name}.event_secret", wire.event_secret, commitment.SECRET_LENGTH),
+        spends=spends,
+    )
+
+
+def _hex(name: str, text: str, length: int) -> bytes:
+    if len(text) != 2 * length or text != text.lower() or not text.isalnum():
+        raise MalformedError(name, f"is {length} bytes in lower-case hexadecimal", text)
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise MalformedError(name, f"is {length} bytes in lower-case hexadecimal", text) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedSubmission:
+    """A submission whose signature is proven; commitments are not recomputed yet."""
+
+    digest: bytes
+    doc_hash: bytes
+    leaf_hashes: Sequence[bytes]
+    signer: Address
+    party: bytes
+
+
+def verify_submission(
+    submission: Submission, document: bytes, log_id: bytes, separator: bytes
+) -> CheckedSubmission:
+    """Check entries and signature; cost: one recovery, three Keccak, a hash per event and KB.
+
+    Raises:
+        MalformedError: An entry is malformed.
+        NotPermittedError: Entries of several signers or parties, or on behalf of another.
+        SignatureError: The signature is not the entries' signer's.
+    """
+    first = decode_event(submission.events[0].entry)
+    for event in submission.events:
+        entry = decode_event(event.entry)
+        if (entry.signer, entry.party) != (first.signer, first.party):
+            raise NotPermittedError("entries of one submission have one signer and one party")
+        if entry.on_behalf_of != entry.party:
+            raise NotPermittedError("acting on behalf of another party needs a grant")
+    leaf_hashes = [entry_leaf_hash(event.entry) for event in submission.events]
+    hashed = doc_hash(submission.doc_salt, document)
+    digest = submission_digest(
+        separator, log_id, root_hash(leaf_hashes), len(leaf_hashes), hashed, submission.issued_at
+    )
+    if recover(digest, submission.signature) != first.signer:
+        raise SignatureError("the signature was not made by the signer that the entries name")
+    return CheckedSubmission(
+        digest=digest,
+        doc_hash=hashed,
+        leaf_hashes=leaf_hashes,
+        signer=first.signer,
+        party=first.party,
+    )
+
+
+def first_difference(event: Event, signed: SignedEvent) -> str | None:
+    """Recompute an event's entry; return the first field in which it differs, or None.
+
+    Raises:
+        MalformedError: The event cannot be committed to at all.
+    """
+    sent = decode_event(signed.entry)
+    made = event_entry(
+        event, signed.event_secret, sent.party, sent.signer, sent.refers, signed.spends
+    )
+    for name in EventEntry.__slots__:
+        expected, actual = getattr(made, name), getattr(sent, name)
+        if expected != actual:
+            return f"{name}: computed {_shown(expected)}, the entry says {_shown(actual)}"
+    return None
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
