@@ -1,0 +1,217 @@
+"""Facts of the log itself: genesis, parties, keys, clock (docs/spec/entry.md).
+
+Facts but the clock are signed by the registrar through a submission without a document.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger.core.eip712 import SigningDomain, key_claim_digest, submission_digest
+from ledger.core.entries import Address, FactEntry, Kind, Z, entry_leaf_hash
+from ledger.core.errors import MalformedError
+from ledger.core.identifiers import party_key
+from ledger.core.merkle import root_hash
+from ledger.core.signatures import recover, sign
+from ledger.core.strict_json import JsonValue
+
+# A C2SP origin line is one schema-less URL; longer ones help nobody and cost calldata at genesis.
+MAX_ORIGIN = 255
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogIdentity:
+    """What entry 0 fixes for ever."""
+
+    origin: str
+    head_signer: Address
+    registrar: Address
+    checkpoint_key: bytes
+    chain_id: int
+    contract: bytes
+
+    def log_id(self) -> bytes:
+        """Return logId (docs/spec/log.md)."""
+        origin = self.origin.encode()
+        return hashlib.sha256(
+            b"unbroken/log/v1\0" + len(origin).to_bytes(2, "big") + origin
+            + self.head_signer + self.registrar + self.checkpoint_key
+        ).digest()  # fmt: skip
+
+    def domain(self) -> SigningDomain:
+        """Return the domain that partners sign in."""
+        return SigningDomain(
+            log_id=self.log_id(), chain_id=self.chain_id, contract=self.contract
+        )
+
+    def entry(self, time_ms: int) -> FactEntry:
+        """Return the genesis entry.
+
+        Raises:
+            MalformedError: The origin is empty, too long, or has a space or a control character.
+        """
+        if not 0 < len(self.origin.encode()) <= MAX_ORIGIN or any(
+            character <= " " or character == "+" for character in self.origin
+        ):
+            raise MalformedError("origin", f"1 to {MAX_ORIGIN} bytes without spaces", self.origin)
+        return FactEntry(
+            kind=Kind.GENESIS,
+            time_ms=time_ms,
+            signer=self.registrar,
+            party=Z,
+            payload={
+                "chain_id": self.chain_id,
+                "checkpoint_key": self.checkpoint_key.hex(),
+                "contract": self.contract.hex(),
+                "head_signer": self.head_signer.hex(),
+                "origin": self.origin,
+                "registrar": self.registrar.hex(),
+            },
+        )
+
+
+def parse_identity(payload: dict[str, JsonValue]) -> LogIdentity:
+    """Read the payload of a genesis entry.
+
+    Raises:
+        MalformedError: A member is missing, unknown or of another form.
+    """
+    _members(payload, {"chain_id", "checkpoint_key", "contract", "head_signer", "origin",
+                       "registrar"})  # fmt: skip
+    chain_id, origin = payload["chain_id"], payload["origin"]
+    if not isinstance(chain_id, int) or not isinstance(origin, str):
+        raise MalformedError("genesis", "chain_id is an integer and origin text")
+    return LogIdentity(
+        origin=origin,
+        head_signer=Address(fact_bytes(payload, "head_signer", 20)),
+        registrar=Address(fact_bytes(payload, "registrar", 20)),
+        checkpoint_key=fact_bytes(payload, "checkpoint_key", 32),
+        chain_id=chain_id,
+        contract=fact_bytes(payload, "contract", 20),
+    )
+
+
+def fact_bytes(payload: dict[str, JsonValue], name: str, length: int) -> bytes:
+    """Return a hexadecimal member of a payload.
+
+    Raises:
+        MalformedError: It is not that many bytes in lower-case hexadecimal.
+    """
+    text = payload.get(name)
+    try:
+        value = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError as error:
+        raise MalformedError(name, "is hexadecimal", text) from error
+    if len(value) != length or value.hex() != text:
+        raise MalformedError(name, f"is {length} bytes in lower-case hexadecimal", text)
+    return value
+
+
+def _members(payload: dict[str, JsonValue], required: set[str], optional: set[str] | None = None) -> None:
+    missing, unknown = required - payload.keys(), payload.keys() - required - (optional or set())
+    if missing or unknown:
+        raise MalformedError("payload", f"has exactly the members {sorted(required)}", sorted(payload))
+
+
+def party_added(time_ms: int, registrar: Address, path: str, name: str) -> FactEntry:
+    """Return the entry that adds a party; path is its canonical party path.
+
+    Raises:
+        MalformedError: The name is empty or too long.
+    """
+    if not 0 < len(name) <= MAX_NAME:
+        raise MalformedError("name", f"1 to {MAX_NAME} characters", name)
+    return FactEntry(
+        kind=Kind.PARTY,
+        time_ms=time_ms,
+        signer=registrar,
+        party=party_key(path),
+        payload={"fact": "add", "name": name, "path": path},
+    )
+
+
+def key_added(
+    time_ms: int, registrar: Address, party: bytes, address: Address, proof: bytes
+) -> FactEntry:
+    """Return the entry that adds a key; proof is the key's own KeyClaim signature."""
+    return FactEntry(
+        kind=Kind.KEY,
+        time_ms=time_ms,
+        signer=registrar,
+        party=party,
+        payload={"address": address.hex(), "fact": "add", "proof": proof.hex()},
+    )
+
+
+def key_revoked(
+    time_ms: int, registrar: Address, party: bytes, address: Address, reason: str
+) -> FactEntry:
+    """Return the entry that revokes a key from its own index on.
+
+    Raises:
+        MalformedError: The reason is empty or too long.
+    """
+    if not 0 < len(reason) <= MAX_NAME:
+        raise MalformedError("reason", f"1 to {MAX_NAME} characters", reason)
+    return FactEntry(
+        kind=Kind.KEY,
+        time_ms=time_ms,
+        signer=registrar,
+        party=party,
+        payload={"address": address.hex(), "fact": "revoke", "reason": reason},
+    )
+
+
+def clock(time_ms: int, head_signer: Address) -> FactEntry:
+    """Return the clock entry that begins a batch."""
+    return FactEntry(kind=Kind.CLOCK, time_ms=time_ms, signer=head_signer, party=Z, payload={})
+
+
+def verify_fact(fact: FactEntry, identity: LogIdentity, separator: bytes) -> None:
+    """Check a party or key fact: signer, members, path and proof of possession.
+
+    Raises:
+        MalformedError: Members or path are wrong, or a proof is not the key's own.
+        SignatureError: The proof of possession is no signature.
+    """
+    if fact.signer != identity.registrar:
+        raise MalformedError("signer", "is the registrar", fact.signer.hex())
+    payload, what = fact.payload, fact.payload.get("fact")
+    if fact.kind == Kind.PARTY and what == "add":
+        _members(payload, {"fact", "name", "path"})
+        if party_key(str(payload["path"])) != fact.party:
+            raise MalformedError("path", "is the path of the party", payload["path"])
+    elif fact.kind == Kind.PARTY and what in {"suspend", "resume"}:
+        _members(payload, {"fact"})
+    elif fact.kind == Kind.KEY and what == "add":
+        _members(payload, {"address", "fact", "proof"})
+        address = fact_bytes(payload, "address", 20)
+        digest = key_claim_digest(separator, identity.log_id(), fact.party, address)
+        if recover(digest, fact_bytes(payload, "proof", 65)) != address:
+            raise MalformedError("proof", "is signed by the address it adds", address.hex())
+    elif fact.kind == Kind.KEY and what == "revoke":
+        _members(payload, {"address", "fact", "reason"}, {"compromised_since"})
+        fact_bytes(payload, "address", 20)
+    else:
+        raise MalformedError("fact", "is known for its kind", what)
+
+
+def facts_digest(identity: LogIdentity, entries: Sequence[bytes], issued_at: int) -> bytes:
+    """Return the digest of a submission of facts (no document, so docHash is Z)."""
+    root = root_hash([entry_leaf_hash(entry) for entry in entries])
+    separator = identity.domain().separator()
+    return submission_digest(separator, identity.log_id(), root, len(entries), Z, issued_at)
+
+
+def sign_facts(
+    registrar_key: bytes, identity: LogIdentity, entries: Sequence[bytes], issued_at: int
+) -> bytes:
+    """Return the registrar's signature over facts in their order."""
+    return sign(registrar_key, facts_digest(identity, entries, issued_at))
+
+
+def claim_key(private_key: bytes, identity: LogIdentity, party: bytes, address: Address) -> bytes:
+    """Return a key's proof of possession for a party."""
+    separator = identity.domain().separator()
+    return sign(private_key, key_claim_digest(separator, identity.log_id(), party, address))
