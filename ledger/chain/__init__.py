@@ -1,1 +1,1 @@
-"""web3: the only place that knows a chain."""
+"""The chain: RPC client, anchor contract, development network. The only place that knows web3."""

@@ -1,0 +1,356 @@
+"""The anchor contract in types: read heads and records, sign genesis and anchor transactions.
+
+The interface comes from contracts/artifacts, which a check rebuilds byte for byte from the sources.
+Signing never broadcasts: the caller stores the signed bytes first, then hands them to the client.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from eth_abi.abi import decode
+from eth_account import Account
+from eth_utils import keccak, to_checksum_address
+from web3 import Web3
+
+from ledger.chain.client import Block, ChainClient, Fees, Receipt
+from ledger.chain.errors import (
+    ChainError,
+    ContractRejectedError,
+    NoContractError,
+    RpcError,
+    StaleOldSizeError,
+)
+
+ARTIFACT = Path(__file__).resolve().parents[2] / "contracts" / "artifacts" / "UnbrokenAnchor.json"
+GAS_MARGIN_PERCENT = 20  # the head may have moved by a rotation between simulation and mining
+ZERO_WORD = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnChainHead:
+    """The last head that the contract accepted. map_root of 32 zero bytes means "no map"."""
+
+    size: int
+    root: bytes
+    map_root: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogIdentity:
+    """What logId commits to (formats, section 1). Addresses are 20 bytes, the Ed25519 key 32."""
+
+    log_id: bytes
+    origin: str
+    head_signer: bytes
+    registrar: bytes
+    ed25519_public_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedTransaction:
+    """A transaction ready to broadcast, any number of times.
+
+    Attributes:
+        raw: The signed bytes.
+        tx_hash: 32 bytes.
+        nonce: The sender's nonce in it.
+        fees: What it offers; `fees.bumped()` is what a replacement must offer.
+        gas: Its gas limit.
+    """
+
+    raw: bytes
+    tx_hash: bytes
+    nonce: int
+    fees: Fees
+    gas: int
+
+
+@functools.cache
+def _artifact() -> dict[str, Any]:
+    artifact: dict[str, Any] = orjson.loads(ARTIFACT.read_bytes())
+    return artifact
+
+
+@functools.cache
+def _errors_by_selector() -> dict[bytes, dict[str, Any]]:
+    found = {}
+    for entry in _artifact()["abi"]:
+        if entry["type"] == "error":
+            types = ",".join(item["type"] for item in entry["inputs"])
+            found[keccak(text=f"{entry['name']}({types})")[:4]] = entry
+    return found
+
+
+def deployed_code() -> bytes:
+    """Return the code that the contract has at every address on every chain."""
+    return bytes.fromhex(_artifact()["deployedBytecode"][2:])
+
+
+def record_slot(log_id: bytes, size: int) -> bytes:
+    """Return the storage slot of a record, for `eth_getProof`.
+
+    Args:
+        log_id: 32 bytes.
+        size: Number of leaves.
+    """
+    inner = keccak(log_id + ZERO_WORD)
+    return keccak(size.to_bytes(32, "big") + inner)
+
+
+def record_commitment(root: bytes, map_root: bytes) -> bytes:
+    """Return what the record of a head holds: keccak256(root || map_root)."""
+    return keccak(root + map_root)
+
+
+def address_of(key: bytes) -> str:
+    """Return the checksum address of a private key of 32 bytes."""
+    return str(Account.from_key(key).address)
+
+
+def sign_deployment(client: ChainClient, key: bytes, *, nonce: int | None = None) -> SignedTransaction:
+    """Sign the transaction that creates the contract; its address is in the receipt.
+
+    Args:
+        client: The chain.
+        key: The payer's private key, 32 bytes.
+        nonce: The payer's nonce; the next one of the latest block when None.
+    """
+    code = bytes.fromhex(_artifact()["bytecode"][2:])
+    return _sign(client, key, to=None, data=code, nonce=nonce, fees=None)
+
+
+def deploy(client: ChainClient, deployer_key: bytes) -> str:
+    """Create the contract on a chain that mines at once, and return its address.
+
+    For development networks: elsewhere sign, store, broadcast and wait by `sign_deployment`.
+
+    Raises:
+        ChainError: The transaction was not mined at once, or reverted.
+    """
+    signed = sign_deployment(client, deployer_key)
+    receipt = client.find_receipt(client.broadcast(signed.raw))
+    if receipt is None or not receipt.succeeded or receipt.contract_address is None:
+        raise ChainError("the deployment was not mined at once")
+    return to_checksum_address(receipt.contract_address)
+
+
+class AnchorContract:
+    """One deployed anchor contract."""
+
+    def __init__(self, client: ChainClient, address: str) -> None:
+        """Bind an address; nothing is asked yet. `verify_code` tells whether it is the contract."""
+        self.client = client
+        self.address = to_checksum_address(address)
+
+    def verify_code(self) -> None:
+        """Raise unless the code at the address is the contract's, byte for byte.
+
+        Raises:
+            NoContractError: There is no code, or other code.
+        """
+        code = self.client.code(self.address)
+        if code != deployed_code():
+            found = f"other code ({len(code)} bytes)" if code else "no code"
+            raise NoContractError(f"{self.address} holds {found}, not the anchor contract")
+
+    def head(self, log_id: bytes, block: Block = "latest") -> OnChainHead | None:
+        """Return the last head of a log, None when the log is not open there."""
+        size, root, map_root = self._read("head", [log_id], block)
+        return None if size == 0 else OnChainHead(size=size, root=root, map_root=map_root)
+
+    def record(self, log_id: bytes, size: int, block: Block = "latest") -> bytes | None:
+        """Return the commitment recorded for a size, None when that size was never anchored."""
+        (found,) = self._read("record", [log_id, size], block)
+        return None if found == ZERO_WORD else bytes(found)
+
+    def signer_at(self, log_id: bytes, size: int) -> bytes | None:
+        """Return the address (20 bytes) that signs heads of a size, None for an unknown log."""
+        (found,) = self._read("signerAt", [log_id, size], "latest")
+        return _address_bytes(found)
+
+    def registrar(self, log_id: bytes) -> bytes | None:
+        """Return the registrar's address (20 bytes), None for an unknown log."""
+        (found,) = self._read("registrarOf", [log_id], "latest")
+        return _address_bytes(found)
+
+    def nonce(self, log_id: bytes) -> int:
+        """Return the number that the registrar's next order must carry."""
+        (found,) = self._read("nonceOf", [log_id], "latest")
+        return int(found)
+
+    def paused_until(self, log_id: bytes) -> int:
+        """Return when the last pause ends or ended, in Unix seconds; 0 when there was none."""
+        (found,) = self._read("pausedUntil", [log_id], "latest")
+        return int(found)
+
+    def sign_genesis(
+        self,
+        key: bytes,
+        identity: LogIdentity,
+        head: OnChainHead,
+        signature: bytes,
+        *,
+        nonce: int | None = None,
+        fees: Fees | None = None,
+    ) -> SignedTransaction:
+        """Sign the transaction that opens a log with its first head.
+
+        Args:
+            key: The payer's private key, 32 bytes; it has no authority over the log.
+            identity: What logId commits to.
+            head: The first head, size at least 1.
+            signature: Head signature by identity.head_signer, 65 bytes.
+            nonce: The payer's nonce; the next one of the latest block when None.
+            fees: What to offer; by the client's rule when None.
+
+        Raises:
+            ContractRejectedError: The contract would refuse it, as simulated on the latest block.
+        """
+        arguments = [
+            identity.log_id,
+            identity.origin,
+            to_checksum_address(identity.head_signer),
+            to_checksum_address(identity.registrar),
+            identity.ed25519_public_key,
+            head.size,
+            head.root,
+            head.map_root,
+            signature,
+        ]
+        return self._sign_call(key, "genesis", arguments, nonce=nonce, fees=fees)
+
+    def sign_anchor(
+        self,
+        key: bytes,
+        log_id: bytes,
+        old_size: int,
+        head: OnChainHead,
+        proof: Sequence[bytes],
+        signature: bytes,
+        *,
+        nonce: int | None = None,
+        fees: Fees | None = None,
+    ) -> SignedTransaction:
+        """Sign the transaction that anchors a head.
+
+        Args:
+            key: The payer's private key, 32 bytes; it has no authority over the log.
+            log_id: 32 bytes.
+            old_size: Size of the head on the chain.
+            head: The new head.
+            proof: RFC 9162 consistency proof from old_size to head.size.
+            signature: Head signature, 65 bytes.
+            nonce: The payer's nonce; the next one of the latest block when None.
+            fees: What to offer; by the client's rule when None.
+
+        Raises:
+            StaleOldSizeError: The head on the chain has another size.
+            ContractRejectedError: The contract would refuse it, as simulated on the latest block.
+        """
+        arguments = [
+            log_id,
+            old_size,
+            head.size,
+            head.root,
+            head.map_root,
+            list(proof),
+            signature,
+        ]
+        return self._sign_call(key, "anchor", arguments, nonce=nonce, fees=fees)
+
+    def explain_failure(self, signed: SignedTransaction, receipt: Receipt) -> ContractRejectedError:
+        """Return why a mined transaction reverted, by running it again before its block.
+
+        The answer is a diagnosis: another transaction of the same block may have changed the state.
+        """
+        sender = Account.recover_transaction(signed.raw)
+        found = self.client.rpc("eth_getTransactionByHash", "0x" + signed.tx_hash.hex())
+        request = {"from": sender, "to": self.address, "data": found["input"]}
+        try:
+            self.client.rpc("eth_call", request, hex(receipt.block_number - 1))
+        except RpcError as error:
+            return _rejection(error)
+        return ContractRejectedError("unknown", {})
+
+    def _sign_call(
+        self, key: bytes, name: str, arguments: list[Any], *, nonce: int | None, fees: Fees | None
+    ) -> SignedTransaction:
+        data = _encode(name, arguments)
+        try:
+            return _sign(self.client, key, to=self.address, data=data, nonce=nonce, fees=fees)
+        except RpcError as error:
+            if not error.data:
+                raise
+            raise _rejection(error) from error
+
+    def _read(self, name: str, arguments: list[Any], block: Block) -> tuple[Any, ...]:
+        answer = self.client.call(self.address, _encode(name, arguments), block)
+        if not answer:
+            raise NoContractError(f"{self.address} holds no contract")
+        entry = next(item for item in _artifact()["abi"] if item.get("name") == name)
+        return tuple(decode([item["type"] for item in entry["outputs"]], answer))
+
+
+@functools.cache
+def _interface() -> Any:  # noqa: ANN401 - web3 builds the class from the ABI
+    return Web3().eth.contract(abi=_artifact()["abi"])
+
+
+def _encode(name: str, arguments: list[Any]) -> bytes:
+    return bytes.fromhex(_interface().encode_abi(name, args=arguments)[2:])
+
+
+def _sign(
+    client: ChainClient,
+    key: bytes,
+    *,
+    to: str | None,
+    data: bytes,
+    nonce: int | None,
+    fees: Fees | None,
+) -> SignedTransaction:
+    account = Account.from_key(key)
+    gas = client.estimate_gas(account.address, to, data)
+    gas += gas * GAS_MARGIN_PERCENT // 100
+    fees = fees or client.fees()
+    nonce = client.nonce(account.address) if nonce is None else nonce
+    transaction: dict[str, Any] = {
+        "type": 2,
+        "chainId": client.chain_id,
+        "nonce": nonce,
+        "gas": gas,
+        "maxFeePerGas": fees.max_fee,
+        "maxPriorityFeePerGas": fees.tip,
+        "value": 0,
+        "data": data,
+    }
+    if to is not None:
+        transaction["to"] = to
+    signed = account.sign_transaction(transaction)
+    return SignedTransaction(
+        raw=bytes(signed.raw_transaction),
+        tx_hash=bytes(signed.hash),
+        nonce=nonce,
+        fees=fees,
+        gas=gas,
+    )
+
+
+def _rejection(error: RpcError) -> ContractRejectedError:
+    entry = _errors_by_selector().get(error.data[:4])
+    if entry is None:
+        return ContractRejectedError("unknown", {"data": error.data})
+    values = decode([item["type"] for item in entry["inputs"]], error.data[4:])
+    arguments = {item["name"]: value for item, value in zip(entry["inputs"], values, strict=True)}
+    if entry["name"] == "StaleOldSize":
+        return StaleOldSizeError(int(arguments["actual"]))
+    return ContractRejectedError(entry["name"], arguments)
+
+
+def _address_bytes(value: str) -> bytes | None:
+    found = bytes.fromhex(value[2:])
+    return found if any(found) else None
