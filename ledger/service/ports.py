@@ -1,0 +1,384 @@
+"""What the use cases need from the outside; store and chain satisfy it by shape."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ledger.core.custody import Finding, ItemState, Step
+from ledger.core.facts import LogIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedSubmission:
+    """A submission whose signature is proven; `document` is None for the registrar's facts."""
+
+    digest: bytes
+    party: bytes
+    signer: bytes
+    signature: bytes
+    issued_ms: int
+    accepted_ms: int
+    doc_hash: bytes
+    sealed: bytes
+    document: bytes | None
+    media_type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingSubmission:
+    """An accepted submission that waits for its log indexes."""
+
+    id: int
+    digest: bytes
+    signer: bytes
+    signature: bytes
+    issued_ms: int
+    sealed: bytes
+    document: bytes | None
+
+
+@dataclass(slots=True)
+class Directory:
+    """Parties and keys as the facts up to some index leave them."""
+
+    parties: dict[bytes, bool] = field(default_factory=dict)
+    keys: dict[bytes, tuple[bytes, bool]] = field(default_factory=dict)
+
+    def may_sign(self, address: bytes, party: bytes) -> bool:
+        """Tell whether address is an active key of the active party."""
+        return self.keys.get(address) == (party, True) and self.parties.get(party, False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogState:
+    """How far the log is: `sequenced` indexes are given, `integrated` leaves are in the tree."""
+
+    sequenced: int
+    integrated: int
+    root: bytes
+    peaks: list[bytes]
+    clock_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One sequenced entry with its signature's path; submission fields are None for a clock."""
+
+    index: int
+    kind: int
+    entry: bytes
+    leaf_hash: bytes
+    submission_id: int | None = None
+    position: int | None = None
+    count: int | None = None
+    path: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """Content and retained body of a sequenced event."""
+
+    index: int
+    party: bytes
+    event_digest: bytes
+    content: bytes
+    sealed_secret: bytes
+    items_secret: bytes
+    items: Sequence[tuple[bytes, int, str]]
+    spends: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """What became of one event of a submission."""
+
+    submission_id: int
+    position: int
+    verdict: str
+    log_index: int | None = None
+    code: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything that one sequencing transaction adds."""
+
+    clock_ms: int
+    log: list[LogRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    results: list[ResultRow] = field(default_factory=list)
+    parties: list[tuple[bytes, str, str, bool]] = field(default_factory=list)
+    keys: list[tuple[bytes, bytes, bool]] = field(default_factory=list)
+    submission_ids: list[int] = field(default_factory=list)
+
+
+class SequencingTransaction(Protocol):
+    """One transaction that holds the sequencer's lock; all or nothing."""
+
+    def state(self) -> LogState:
+        """Return the log's state, locked."""
+        ...
+
+    def identity(self) -> LogIdentity:
+        """Return what entry 0 fixed."""
+        ...
+
+    def still_pending(self, ids: Sequence[int]) -> set[int]:
+        """Return those submissions that nobody has sequenced meanwhile."""
+        ...
+
+    def directory(self) -> Directory:
+        """Return parties and keys at the sequenced size."""
+        ...
+
+    def known_leaves(self, leaf_hashes: Collection[bytes]) -> dict[bytes, int]:
+        """Return the index of each leaf hash that is in the log."""
+        ...
+
+    def known_events(self, keys: Collection[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], int]:
+        """Return the index of each (party, event digest) that is in the log."""
+        ...
+
+    def write(self, batch: Batch, sequenced: int) -> None:
+        """Write the batch and advance `sequenced` by compare-and-swap."""
+        ...
+
+
+class IntegrationTransaction(Protocol):
+    """One transaction that takes sequenced entries into tree and custody."""
+
+    def state(self) -> LogState:
+        """Return the log's state, locked."""
+        ...
+
+    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Return leaf hashes by index."""
+        ...
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile, b"" when there is none."""
+        ...
+
+    def touched_items(self, start: int, end: int) -> set[bytes]:
+        """Return the items whose custody entries [start, end) may change."""
+        ...
+
+    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
+        """Return all steps of items and, recursively, of the containers that held them."""
+        ...
+
+    def write_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
+        """Insert or grow tiles."""
+        ...
+
+    def write_custody(
+        self, keys: Collection[bytes], states: Mapping[bytes, ItemState], found: Sequence[Finding]
+    ) -> None:
+        """Replace states and findings of keys."""
+        ...
+
+    def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:
+        """Set the integrated size, root and frontier."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A signed head; `note` is the C2SP checkpoint of the same size and root."""
+
+    size: int
+    root: bytes
+    map_root: bytes
+    signature: bytes
+    note: bytes
+    published_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorRow:
+    """One signed transaction of the anchor worker's state machine."""
+
+    id: int
+    chain_id: int
+    wallet: bytes
+    nonce: int
+    size: int
+    raw: bytes
+    tx_hash: bytes
+    state: str
+    block_number: int | None
+    block_hash: bytes | None
+    created_ms: int
+
+
+class LogStore(Protocol):
+    """The log's storage as the worker uses it."""
+
+    def pending(self, limit: int) -> list[PendingSubmission]:
+        """Return accepted submissions in order of acceptance."""
+        ...
+
+    def sequencing(self) -> AbstractContextManager[SequencingTransaction]:
+        """Open a sequencing transaction; leaving it commits."""
+        ...
+
+    def integrating(self) -> AbstractContextManager[IntegrationTransaction]:
+        """Open an integration transaction; leaving it commits."""
+        ...
+
+    def state(self) -> LogState:
+        """Return the log's state."""
+        ...
+
+    def last_head(self) -> Head | None:
+        """Return the published head of the greatest size."""
+        ...
+
+    def head(self, size: int) -> Head:
+        """Return the published head of a size; raises NotFoundError."""
+        ...
+
+    def add_head(self, head: Head) -> None:
+        """Publish a head; the database refuses a second one of its size."""
+        ...
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile."""
+        ...
+
+
+class AnchorStore(Protocol):
+    """The anchor worker's table."""
+
+    def latest(self, chain_id: int) -> AnchorRow | None:
+        """Return the newest anchor that is neither failed nor replaced."""
+        ...
+
+    def next_nonce(self, chain_id: int, wallet: bytes) -> int:
+        """Return one past the greatest nonce that was signed and not given up."""
+        ...
+
+    def prepare(self, row: AnchorRow) -> AnchorRow:
+        """Commit a signed transaction before it is broadcast; returns it with its id."""
+        ...
+
+    def move(
+        self, anchor_id: int, state: str, *, at_ms: int, block: tuple[int, bytes] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Change the state of an anchor."""
+        ...  # fmt: skip
+
+    def unsettled(self, chain_id: int) -> list[AnchorRow]:
+        """Return anchors that are prepared, sent, mined or safe, oldest first."""
+        ...
+
+
+class AnchorChain(Protocol):
+    """One chain's anchor contract, for one log, paid from one wallet."""
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id."""
+        ...
+
+    @property
+    def wallet(self) -> bytes:
+        """The paying address, 20 bytes; it has no authority over the log."""
+        ...
+
+    def anchored_size(self) -> int:
+        """Return the size of the last head on the chain, 0 when the log is not open there."""
+        ...
+
+    def mined_nonce(self) -> int:
+        """Return how many transactions of the wallet are mined."""
+        ...
+
+    def sign(
+        self, head: Head, old_size: int, proof: Sequence[bytes], nonce: int
+    ) -> tuple[bytes, bytes]:
+        """Return raw bytes and hash of the transaction that anchors head (genesis at old_size 0)."""
+        ...
+
+    def broadcast(self, raw: bytes) -> None:
+        """Hand signed bytes to the node; repeating it is harmless."""
+        ...
+
+    def mined_in(self, tx_hash: bytes) -> tuple[int, bytes, bool] | None:
+        """Return canonical block number, block hash and success of a mined transaction."""
+        ...
+
+    def settled_number(self, state: str) -> int:
+        """Return the height up to which blocks are `safe` or `final`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLink:
+    """One event entry as the chain of an item sees it: which items it names, in which role."""
+
+    index: int
+    time_ms: int
+    op: int
+    flags: int
+    items: tuple[tuple[bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRow:
+    """A logged entry with the submission that signed it."""
+
+    index: int
+    entry: bytes
+    issued_ms: int
+    doc_hash: bytes
+    signature: bytes
+    count: int
+    position: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBody:
+    """Content and secrets of a logged event, and the tokens that its item rows spend."""
+
+    content: bytes
+    event_digest: bytes
+    sealed_secret: bytes
+    items_secret: bytes
+    spends: Mapping[int, bytes]
+
+
+class ProofStore(Protocol):
+    """What evidence is made from."""
+
+    def final_head(self) -> Head | None:
+        """Return the greatest head whose anchor is final."""
+        ...
+
+    def chain_links(self, item_key: bytes, size: int) -> list[ChainLink]:
+        """Return the event entries below size that name an item, by index."""
+        ...
+
+    def proof_rows(self, indexes: Collection[int]) -> list[ProofRow]:
+        """Return signed entries by index, in order."""
+        ...
+
+    def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
+        """Return genesis and every party and key fact about parties below size, in order."""
+        ...
+
+    def event_bodies(self, indexes: Collection[int]) -> dict[int, EventBody]:
+        """Return event bodies by index."""
+        ...
+
+    def item_known(self, item_key: bytes) -> bool:
+        """Tell whether any entry names the item."""
+        ...
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile."""
+        ...

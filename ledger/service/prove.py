@@ -1,0 +1,248 @@
+"""Prove: the evidence bundle of one item (docs/spec/bundle.md)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.core.commitment import (
+    ItemName,
+    Row,
+    derive_items_secret,
+    event_rows,
+    item_names,
+    item_rows,
+    item_salt,
+    row_data,
+    row_salt,
+)
+from ledger.core.entries import FLAG_UNPACK_ALL, Op, Z, decode_event
+from ledger.core.errors import InvariantError, NotAnchoredError, NotFoundError
+from ledger.core.events import Event
+from ledger.core.identifiers import canonical_path, item_key
+from ledger.core.jcs import canonical_json
+from ledger.core.merkle import Levels, ReadNode, inclusion_proof, leaf_hash
+from ledger.core.strict_json import parse_json
+from ledger.core.tiles import TileReader
+from ledger.service.ports import ChainLink, EventBody, Head, ProofRow, ProofStore
+from ledger.service.vault import Vault
+
+FORMAT = "unbroken/bundle/v1"
+MEDIA_TYPE = "application/vnd.unbroken.bundle+json"
+# pack in case in pallet in load: deeper nesting is a cycle or an attack on the prover's time.
+MAX_DEPTH = 10
+_NAMING_LISTS = {
+    "epcList": 0, "childEPCs": 2, "inputEPCList": 3, "outputEPCList": 4,
+    "quantityList": 5, "childQuantityList": 5, "inputQuantityList": 5, "outputQuantityList": 5,
+}  # fmt: skip
+_CHILD, _PARENT = 2, 1
+Moment = tuple[int, int]
+_FIRST: Moment = (-1, -1)
+_LAST: Moment = (1 << 64, 1 << 64)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What goes into a bundle: entries by index, and the item with its containers."""
+
+    indexes: set[int] = field(default_factory=set)
+    keys: set[bytes] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Prover:
+    """Makes bundles at the greatest finally anchored head."""
+
+    store: ProofStore
+    vault: Vault
+    tiles: TileReader
+
+    def prove(self, identifier: str) -> bytes:
+        """Return the bundle of an item, given in any spelling.
+
+        Raises:
+            MalformedError: The identifier claims a GS1 form and breaks it.
+            NotFoundError: No entry names the item.
+            NotAnchoredError: Entries name it, but no final anchor covers one.
+        """
+        path = identifier if identifier.startswith("/") else canonical_path(identifier)
+        key = item_key(path)
+        head = self.store.final_head()
+        links = self.store.chain_links(key, head.size) if head else []
+        if head is None or not links:
+            if self.store.item_known(key):
+                raise NotAnchoredError(f"{path} is in the log, but no final anchor covers it yet")
+            raise NotFoundError(f"no entry of the log names {path}")
+        scope = _Scope()
+        self._collect(scope, key, links, (_FIRST, _LAST), head.size, 0)
+        return canonical_json(self._bundle(path, head, scope))
+
+    def _collect(
+        self, scope: _Scope, key: bytes, links: list[ChainLink], window: tuple[Moment, Moment],
+        size: int, depth: int,
+    ) -> None:  # fmt: skip
+        """Take up an item's entries inside window, and its containers while they hold it."""
+        if depth > MAX_DEPTH:
+            return
+        scope.keys.add(key)
+        start, end = window
+        scope.indexes |= {
+            link.index for link in links if start <= (link.time_ms, link.index) <= end
+        }
+        for stay in _stays(key, links):
+            container = self.store.chain_links(stay.parent, size)
+            stay.close(container)
+            low, high = max(start, stay.start), min(end, stay.end)
+            if low <= high:
+                scope.indexes |= stay.indexes
+                self._collect(scope, stay.parent, container, (low, high), size, depth + 1)
+
+    def _bundle(self, path: str, head: Head, scope: _Scope) -> dict[str, Any]:
+        rows = self.store.proof_rows(scope.indexes)
+        bodies = self.store.event_bodies(scope.indexes)
+        read = self.tiles.at(head.size)
+        parties = {decode_event(row.entry).party for row in rows}
+        names: set[str] = set()
+        events = []
+        for row in rows:
+            event = _proved(row, read, head.size)
+            event |= self._disclosed(row, bodies[row.index], scope.keys, names)
+            events.append(event)
+        facts = self.store.fact_rows(parties, head.size)
+        bundle: dict[str, Any] = {
+            "format": FORMAT,
+            "item": path,
+            "head": _head(head),
+            "facts": [_proved(row, read, head.size) for row in facts],
+            "events": events,
+        }
+        if containers := sorted(names - {path}):
+            bundle["containers"] = containers
+        return bundle
+
+    def _disclosed(
+        self, row: ProofRow, body: EventBody, keys: set[bytes], names: set[str]
+    ) -> dict[str, Any]:
+        event = parse_json(body.content)
+        if not isinstance(event, dict):
+            raise InvariantError(f"event {row.index} is stored as something else")
+        secret = self.vault.open(body.sealed_secret, body.event_digest)
+        items = item_names(event)
+        names |= {item.path for item in items if item.item_key in keys}
+        return {
+            "rows": _event_part(event, secret, keys),
+            "items": _item_part(items, secret, body.spends, keys),
+        }
+
+
+@dataclass(slots=True)
+class _Stay:
+    """One stay of an item in a container, with the entries that begin and end it."""
+
+    parent: bytes
+    start: Moment
+    end: Moment
+    indexes: set[int]
+
+    def close(self, container: Iterable[ChainLink]) -> None:
+        """End the stay at the first unpack-all of the container inside it."""
+        for link in container:
+            moment = (link.time_ms, link.index)
+            if link.flags & FLAG_UNPACK_ALL and self.start < moment < self.end:
+                self.end = moment
+                self.indexes = {i for i in self.indexes if i != moment[1]} | {link.index}
+
+
+def _stays(key: bytes, links: Iterable[ChainLink]) -> list[_Stay]:
+    stays: list[_Stay] = []
+    for link in sorted(links, key=lambda one: (one.time_ms, one.index)):
+        moment = (link.time_ms, link.index)
+        parents = [item for item, role in link.items if role == _PARENT]
+        if (key, _CHILD) not in link.items or not parents:
+            continue
+        if link.op == Op.PACK:
+            stays.append(_Stay(parents[0], moment, _LAST, {link.index}))
+        elif link.op == Op.UNPACK:
+            for stay in stays:
+                if stay.parent == parents[0] and stay.end == _LAST:
+                    stay.end = moment
+                    stay.indexes.add(link.index)
+    return stays
+
+
+def _head(head: Head) -> dict[str, Any]:
+    shown = {"size": head.size, "root": head.root.hex(), "signature": head.signature.hex()}
+    return shown if head.map_root == Z else {**shown, "map_root": head.map_root.hex()}
+
+
+def _proved(row: ProofRow, read: ReadNode, size: int) -> dict[str, Any]:
+    submission: dict[str, Any] = {
+        "count": row.count,
+        "position": row.position,
+        "path": [row.path[i : i + 32].hex() for i in range(0, len(row.path), 32)],
+        "issued_at": row.issued_ms,
+        "signature": row.signature.hex(),
+    }
+    if row.doc_hash != Z:
+        submission["doc_hash"] = row.doc_hash.hex()
+    return {
+        "index": row.index,
+        "entry": row.entry.hex(),
+        "inclusion": [node.hex() for node in inclusion_proof(row.index, size, read)],
+        "submission": submission,
+    }
+
+
+def _tree(data: Iterable[bytes]) -> Levels:
+    tree = Levels()
+    tree.extend([leaf_hash(one) for one in data])
+    return tree
+
+
+def _event_part(event: Event, secret: bytes, keys: set[bytes]) -> list[dict[str, Any]]:
+    rows = event_rows(event)
+    tree = _tree(row_data(rows, secret))
+    return [
+        {
+            "index": i,
+            "salt": row_salt(secret, i).hex(),
+            "pointer": row.pointer,
+            "value": row.value.decode(),
+            "path": [node.hex() for node in tree.inclusion_proof(i)],
+        }
+        for i, row in enumerate(rows)
+        if _is_disclosed(row, keys)
+    ]
+
+
+def _is_disclosed(row: Row, keys: set[bytes]) -> bool:
+    """Tell whether a row names no item, or one of keys."""
+    member = row.pointer.split("/")[1]
+    if row.pointer != "/parentID" and (member not in _NAMING_LISTS or row.pointer.count("/") == 1):
+        return True
+    value = parse_json(row.value)
+    identifier = value.get("epcClass") if isinstance(value, dict) else value
+    return item_key(canonical_path(str(identifier))) in keys
+
+
+def _item_part(
+    items: list[ItemName], secret: bytes, spends: "dict[int, bytes] | Any", keys: set[bytes]
+) -> list[dict[str, Any]]:
+    items_secret = derive_items_secret(secret)
+    tree = _tree(item_rows(items, items_secret, spends))
+    part = []
+    for i, item in enumerate(items):
+        if item.item_key not in keys:
+            continue
+        shown: dict[str, Any] = {
+            "index": i,
+            "salt": item_salt(items_secret, i).hex(),
+            "role": item.role,
+            "item": item.path,
+            "path": [node.hex() for node in tree.inclusion_proof(i)],
+        }
+        if i in spends:
+            shown["spends"] = spends[i].hex()
+        part.append(shown)
+    return part
+
+

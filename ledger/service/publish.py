@@ -1,0 +1,67 @@
+"""Publish: sign a head for the integrated log, after its commit, once per size.
+
+A crash after signing and before storing loses a signature that nobody has seen; the next run signs
+the same size and root again, which gives the same bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger.core.checkpoint import checkpoint_text, signed_note
+from ledger.core.eip712 import head_digest
+from ledger.core.entries import Z
+from ledger.core.errors import InvariantError
+from ledger.core.facts import LogIdentity
+from ledger.core.signatures import sign
+from ledger.service.ports import Head, LogStore
+
+
+class NoteSigner(Protocol):
+    """An Ed25519 key."""
+
+    def sign(self, message: bytes, /) -> bytes:
+        """Return the 64-byte signature of message."""
+        ...
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Signs heads with the head key and checkpoints with the checkpoint key."""
+
+    store: LogStore
+    identity: LogIdentity
+    head_key: bytes
+    note_signer: NoteSigner
+
+    def run(self, *, at_ms: int) -> Head | None:
+        """Publish the integrated size unless it is; return the new head.
+
+        Raises:
+            InvariantError: A greater size was signed than the log has (a restored backup).
+        """
+        state, last = self.store.state(), self.store.last_head()
+        if last is not None and last.size > state.integrated:
+            raise InvariantError(
+                f"size {last.size} was signed but the log has {state.integrated}: "
+                "a restored backup? recover the missing entries from a mirror first"
+            )
+        if state.integrated == 0 or (last is not None and last.size == state.integrated):
+            return None
+        head = self._sign(state.integrated, state.root, at_ms)
+        self.store.add_head(head)
+        return head
+
+    def _sign(self, size: int, root: bytes, at_ms: int) -> Head:
+        digest = head_digest(self.identity.log_id(), size, root, Z)
+        text = checkpoint_text(self.identity.origin, size, root)
+        note = signed_note(
+            self.identity.origin, text, self.identity.checkpoint_key, self.note_signer.sign(text)
+        )
+        return Head(
+            size=size,
+            root=root,
+            map_root=Z,
+            signature=sign(self.head_key, digest),
+            note=note,
+            published_ms=at_ms,
+        )

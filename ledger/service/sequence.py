@@ -1,0 +1,294 @@
+"""Sequence: accepted submissions get their log indexes, in one transaction, or stay pending.
+
+A crash before the commit leaves every submission pending and the next run gives the same indexes
+to the same entries; a crash after it leaves entries that are sequenced but not integrated, which
+the integrator takes up. Rights are decided here, at the index that an entry would get.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from ledger.core.entries import Address, Kind, decode_event, decode_fact, entry_leaf_hash
+from ledger.core.errors import InvariantError, LedgerError, NotPermittedError, SignatureError
+from ledger.core.facts import (
+    LogIdentity,
+    clock,
+    fact_bytes,
+    facts_digest,
+    parse_identity,
+    verify_fact,
+)
+from ledger.core.merkle import Levels
+from ledger.core.signatures import recover
+from ledger.core.submission import parse_submission
+from ledger.service.check import CheckedEvent, check_submission
+from ledger.service.ports import (
+    Batch,
+    Directory,
+    EventRow,
+    LogRow,
+    LogStore,
+    PendingSubmission,
+    ResultRow,
+    SequencingTransaction,
+)
+from ledger.service.vault import Vault
+
+# Below this many document bytes a batch is checked in the worker itself: the hop costs more.
+INLINE_BYTES = 128 * 1024
+
+
+@dataclass(slots=True)
+class _Work:
+    """A submission with what the check made of it; facts have entries only."""
+
+    pending: PendingSubmission
+    events: list[CheckedEvent]
+    facts: list[bytes]
+    paths: list[bytes] = field(default_factory=list)
+
+    def entries(self) -> list[bytes]:
+        return self.facts or [event.entry for event in self.events]
+
+
+@dataclass(slots=True)
+class Sequencer:
+    """Gives log indexes to accepted submissions, in order of acceptance."""
+
+    store: LogStore
+    vault: Vault
+    batch_size: int
+    pool: Executor | None = None
+
+    def run(self, *, at_ms: int) -> int:
+        """Sequence one batch of at most batch_size submissions; return how many it took up."""
+        pending = self.store.pending(self.batch_size)
+        if not pending:
+            return 0
+        work = self._check(pending)
+        with self.store.sequencing() as transaction:
+            alive = transaction.still_pending([item.id for item in pending])
+            work = [one for one in work if one.pending.id in alive]
+            if work:
+                _sequence(transaction, work, self.vault, at_ms)
+        return len(work)
+
+    def _check(self, pending: Sequence[PendingSubmission]) -> list[_Work]:
+        parts = [self.vault.open(item.sealed, item.digest) for item in pending]
+        documents = [item.document for item in pending]
+        size = sum(len(document or b"") for document in documents)
+        jobs = [
+            (part, document)
+            for part, document in zip(parts, documents, strict=True)
+            if document is not None
+        ]
+        if self.pool is not None and size > INLINE_BYTES and len(jobs) > 1:
+            arguments = zip(*jobs, strict=True)
+            checked = iter(list(self.pool.map(check_submission, *arguments)))
+        else:
+            checked = iter([check_submission(*job) for job in jobs])
+        return [_work(item, part, checked) for item, part in zip(pending, parts, strict=True)]
+
+
+def _work(item: PendingSubmission, part: bytes, checked: "object") -> _Work:
+    if item.document is None:
+        facts = [event.entry for event in parse_submission(part).events]
+        work = _Work(item, [], facts)
+    else:
+        work = _Work(item, next(checked), [])  # type: ignore[call-overload]
+    tree = Levels()
+    tree.extend([entry_leaf_hash(entry) for entry in work.entries()])
+    work.paths = [b"".join(tree.inclusion_proof(i)) for i in range(tree.size)]
+    return work
+
+
+def _sequence(
+    transaction: SequencingTransaction, work: list[_Work], vault: Vault, at_ms: int
+) -> None:
+    state = transaction.state()
+    identity = _identity(transaction, work, state.sequenced)
+    _Sequencing(
+        transaction=transaction,
+        identity=identity,
+        directory=transaction.directory(),
+        vault=vault,
+        batch=Batch(clock_ms=max(at_ms, state.clock_ms)),
+        index=state.sequenced,
+    ).run(work)
+
+
+def _identity(
+    transaction: SequencingTransaction, work: list[_Work], sequenced: int
+) -> LogIdentity:
+    if sequenced:
+        return transaction.identity()
+    first = work[0].facts[0] if work[0].facts else b""
+    fact = decode_fact(first)
+    if fact.kind != Kind.GENESIS:
+        raise InvariantError("the first submission of a log is its genesis")
+    return parse_identity(fact.payload)
+
+
+@dataclass(slots=True)
+class _Sequencing:
+    """The state of one sequencing transaction."""
+
+    transaction: SequencingTransaction
+    identity: LogIdentity
+    directory: Directory
+    vault: Vault
+    batch: Batch
+    index: int
+    seen_leaves: dict[bytes, int] = field(default_factory=dict)
+    seen_events: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+
+    def run(self, work: list[_Work]) -> None:
+        start = self.index
+        self._load_known(work)
+        if start:
+            self._add_clock()
+        for one in work:
+            self.batch.submission_ids.append(one.pending.id)
+            if one.facts:
+                self._facts(one)
+            else:
+                self._events(one)
+        self.transaction.write(self.batch, self.index)
+
+    def _load_known(self, work: list[_Work]) -> None:
+        leaves = {entry_leaf_hash(entry) for one in work for entry in one.entries()}
+        self.seen_leaves = self.transaction.known_leaves(leaves)
+        self.seen_events = self.transaction.known_events(
+            {
+                (decode_event(event.entry).party, event.event_digest)
+                for one in work
+                for event in one.events
+                if event.code is None
+            }
+        )
+
+    def _add_clock(self) -> None:
+        entry = clock(self.batch.clock_ms, self.identity.head_signer).encode()
+        leaf = entry_leaf_hash(entry)
+        if leaf in self.transaction.known_leaves([leaf]):
+            # Two batches in one millisecond: the later clock reads one millisecond more.
+            self.batch.clock_ms += 1
+            self._add_clock()
+            return
+        self.batch.log.append(
+            LogRow(index=self.index, kind=Kind.CLOCK, entry=entry, leaf_hash=leaf)
+        )
+        self.index += 1
+
+    def _log(self, one: _Work, position: int, entry: bytes, kind: int) -> int:
+        leaf = entry_leaf_hash(entry)
+        index = self.index
+        self.batch.log.append(
+            LogRow(
+                index=index, kind=kind, entry=entry, leaf_hash=leaf, submission_id=one.pending.id,
+                position=position, count=len(one.paths), path=one.paths[position],
+            )  # fmt: skip
+        )
+        self.seen_leaves[leaf] = index
+        self.index += 1
+        return index
+
+    def _result(
+        self, one: _Work, position: int, verdict: str, index: int | None = None,
+        code: str | None = None, reason: str | None = None,
+    ) -> None:  # fmt: skip
+        self.batch.results.append(
+            ResultRow(
+                submission_id=one.pending.id, position=position, verdict=verdict, log_index=index,
+                code=code, reason=reason,
+            )  # fmt: skip
+        )
+
+    def _events(self, one: _Work) -> None:
+        for position, event in enumerate(one.events):
+            if event.code is not None:
+                self._result(one, position, "rejected", None, event.code, event.reason)
+                continue
+            entry = decode_event(event.entry)
+            leaf, key = entry_leaf_hash(event.entry), (entry.party, event.event_digest)
+            known = self.seen_leaves.get(leaf, self.seen_events.get(key))
+            if known is not None:
+                self._result(one, position, "duplicate", known)
+            elif not self.directory.may_sign(entry.signer, entry.party):
+                reason = f"0x{entry.signer.hex()} was not active at index {self.index}"
+                self._result(one, position, "rejected", None, "not_permitted", reason)
+            else:
+                index = self._log(one, position, event.entry, Kind.EVENT)
+                self.seen_events[key] = index
+                self.batch.events.append(self._event_row(index, entry.party, event))
+                self._result(one, position, "accepted", index)
+
+    def _event_row(self, index: int, party: bytes, event: CheckedEvent) -> EventRow:
+        return EventRow(
+            index=index,
+            party=party,
+            event_digest=event.event_digest,
+            content=event.content,
+            sealed_secret=self.vault.seal(event.event_secret, event.event_digest),
+            items_secret=event.items_secret,
+            items=event.items,
+            spends=dict(event.spends),
+        )
+
+    def _facts(self, one: _Work) -> None:
+        try:
+            self._verify_registrar(one)
+        except LedgerError as error:
+            for position in range(len(one.facts)):
+                self._result(one, position, "rejected", None, "not_permitted", str(error))
+            return
+        for position, raw in enumerate(one.facts):
+            known = self.seen_leaves.get(entry_leaf_hash(raw))
+            if known is not None:
+                self._result(one, position, "duplicate", known)
+                continue
+            try:
+                kind = self._apply(raw)
+            except LedgerError as error:
+                self._result(one, position, "rejected", None, "malformed", str(error))
+                continue
+            index = self._log(one, position, raw, kind)
+            self._result(one, position, "accepted", index)
+            if kind == Kind.GENESIS:
+                self._add_clock()
+
+    def _verify_registrar(self, one: _Work) -> None:
+        digest = facts_digest(self.identity, one.facts, one.pending.issued_ms)
+        if recover(digest, one.pending.signature) != self.identity.registrar:
+            raise SignatureError("facts are signed by the registrar")
+
+    def _apply(self, raw: bytes) -> int:
+        """Check one fact against the directory and apply it; return its kind."""
+        fact = decode_fact(raw)
+        if fact.kind == Kind.GENESIS:
+            if self.index:
+                raise NotPermittedError("a log has one genesis, at index 0")
+            return fact.kind
+        verify_fact(fact, self.identity, self.identity.domain().separator())
+        if fact.kind == Kind.PARTY:
+            self._apply_party(fact.party, fact.payload["fact"], fact.payload)
+        else:
+            address = Address(fact_bytes(fact.payload, "address", 20))
+            owner = self.directory.keys.get(address)
+            if fact.party not in self.directory.parties:
+                raise NotPermittedError("the party of a key is added first")
+            if owner is not None and owner[0] != fact.party:
+                raise NotPermittedError("an address belongs to one party for ever")
+            self.directory.keys[address] = (fact.party, fact.payload["fact"] == "add")
+            self.batch.keys.append((address, *self.directory.keys[address]))
+        return fact.kind
+
+    def _apply_party(self, party: bytes, what: object, payload: dict[str, object]) -> None:
+        known = party in self.directory.parties
+        if known == (what == "add"):
+            raise NotPermittedError("a party is added once, and before it is suspended")
+        self.directory.parties[party] = what != "suspend"
+        self.batch.parties.append(
+            (party, str(payload.get("path", "")), str(payload.get("name", "")), what != "suspend")
+        )
