@@ -75,10 +75,8 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
     ) external {
         Log storage log = _logs[logId];
         uint64 size = log.size;
-        address signer = log.signer;
-        bool exceptional = log.exceptional;
         if (size == 0) revert UnknownLog(logId);
-        if (exceptional) (signer, exceptional) = _exception(log, newSize, signer);
+        address signer = log.exceptional ? _exception(log, newSize) : log.signer;
         if (size != oldSize) revert StaleOldSize(size);
         if (newSize <= oldSize) revert NotGrowing(oldSize, newSize);
         if (!ConsistencyProof.isConsistent(oldSize, newSize, log.root, root, proof)) {
@@ -86,8 +84,6 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
         }
         _checkHead(signer, logId, newSize, root, mapRoot, signature);
 
-        log.signer = signer;
-        log.exceptional = exceptional;
         _write(log, logId, newSize, root, mapRoot);
         emit Anchored(logId, newSize, root, mapRoot, oldSize);
     }
@@ -191,6 +187,17 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
         log.nonce = nonce + 1;
     }
 
+    /// @dev The slow path: refuses while paused, else says who signs `newSize`. Ends itself once
+    /// the pause is over and no rotation is pending; a later revert undoes that too.
+    function _exception(Log storage log, uint64 newSize) private returns (address signer) {
+        if (block.timestamp < log.pausedUntil) revert AnchoringPaused(log.pausedUntil);
+        Term storage term = log.terms[log.terms.length - 1];
+        if (newSize < term.fromSize) return log.signer;
+        signer = term.signer;
+        log.signer = signer;
+        log.exceptional = false;
+    }
+
     /// @dev The only place that writes heads and records. A record's slot is empty here, since
     /// sizes only grow.
     function _write(Log storage log, bytes32 logId, uint64 size, bytes32 root, bytes32 mapRoot)
@@ -200,19 +207,6 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
         log.root = root;
         log.mapRoot = mapRoot;
         _records[logId][size] = keccak256(abi.encode(root, mapRoot));
-    }
-
-    /// @dev The slow path: refuses while paused, else says who signs `newSize` and whether the
-    /// next anchor must look again.
-    function _exception(Log storage log, uint64 newSize, address current)
-        private
-        view
-        returns (address signer, bool exceptional)
-    {
-        if (block.timestamp < log.pausedUntil) revert AnchoringPaused(log.pausedUntil);
-        Term storage term = log.terms[log.terms.length - 1];
-        if (newSize < term.fromSize) return (current, true);
-        return (term.signer, false);
     }
 
     /// @dev The log, which must be open.

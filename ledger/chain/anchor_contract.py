@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from eth_abi.abi import decode
 from eth_account import Account
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 from web3 import Web3
 
 from ledger.chain.client import Block, ChainClient, Fees, Receipt
@@ -24,6 +24,8 @@ from ledger.chain.errors import (
     RpcError,
     StaleOldSizeError,
 )
+from ledger.core.eip712 import keccak
+from ledger.core.facts import LogIdentity
 
 ARTIFACT = Path(__file__).resolve().parents[2] / "contracts" / "artifacts" / "UnbrokenAnchor.json"
 GAS_MARGIN_PERCENT = 20  # the head may have moved by a rotation between simulation and mining
@@ -37,17 +39,6 @@ class OnChainHead:
     size: int
     root: bytes
     map_root: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogIdentity:
-    """What logId commits to (formats, section 1). Addresses are 20 bytes, the Ed25519 key 32."""
-
-    log_id: bytes
-    origin: str
-    head_signer: bytes
-    registrar: bytes
-    ed25519_public_key: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +72,7 @@ def _errors_by_selector() -> dict[bytes, dict[str, Any]]:
     for entry in _artifact()["abi"]:
         if entry["type"] == "error":
             types = ",".join(item["type"] for item in entry["inputs"])
-            found[keccak(text=f"{entry['name']}({types})")[:4]] = entry
+            found[keccak(f"{entry['name']}({types})".encode())[:4]] = entry
     return found
 
 
@@ -123,18 +114,19 @@ def sign_deployment(client: ChainClient, key: bytes, *, nonce: int | None = None
     return _sign(client, key, to=None, data=code, nonce=nonce, fees=None)
 
 
-def deploy(client: ChainClient, deployer_key: bytes) -> str:
-    """Create the contract on a chain that mines at once, and return its address.
+def deploy(client: ChainClient, deployer_key: bytes, timeout_s: float = 30.0) -> str:
+    """Create the contract, wait until it is mined, and return its address.
 
-    For development networks: elsewhere sign, store, broadcast and wait by `sign_deployment`.
+    A crash in between loses the address, not the contract: sign, store and broadcast by
+    `sign_deployment` where a deployment costs money.
 
     Raises:
-        ChainError: The transaction was not mined at once, or reverted.
+        ChainError: The transaction was not mined in time, or reverted.
     """
     signed = sign_deployment(client, deployer_key)
-    receipt = client.find_receipt(client.broadcast(signed.raw))
+    receipt = client.await_receipt(client.broadcast(signed.raw), timeout_s)
     if receipt is None or not receipt.succeeded or receipt.contract_address is None:
-        raise ChainError("the deployment was not mined at once")
+        raise ChainError(f"the deployment {signed.tx_hash.hex()} was not mined in time")
     return to_checksum_address(receipt.contract_address)
 
 
@@ -211,11 +203,11 @@ class AnchorContract:
             ContractRejectedError: The contract would refuse it, as simulated on the latest block.
         """
         arguments = [
-            identity.log_id,
+            identity.log_id(),
             identity.origin,
             to_checksum_address(identity.head_signer),
             to_checksum_address(identity.registrar),
-            identity.ed25519_public_key,
+            identity.checkpoint_key,
             head.size,
             head.root,
             head.map_root,

@@ -1,14 +1,16 @@
 """One chain over JSON-RPC: what is mined, what is final, what a transaction costs.
 
 Answers are checked, not believed: the chain id once per client, a receipt's block against the
-canonical block of that height. Nothing here retries or sleeps; the caller decides when to ask again.
+canonical block of that height. Only `await_receipt` waits; elsewhere the caller decides when to ask
+again.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import requests
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
@@ -19,6 +21,7 @@ from ledger.chain.errors import (
     TransactionRefusedError,
     WrongChainError,
 )
+from ledger.core.eip712 import keccak
 
 Block: TypeAlias = int | Literal["latest", "safe", "finalized"]
 
@@ -26,6 +29,7 @@ GWEI = 10**9
 DEFAULT_TIP_WEI = GWEI  # what wallets offer in quiet times
 DEFAULT_MAX_FEE_WEI = 500 * GWEI  # above any base fee of the last years: a wallet's seat belt
 REPLACEMENT_DIVISOR = 8  # nodes take a replacement from +10 %; one eighth is on the safe side
+FIRST_POLL_S, LAST_POLL_S = 0.002, 1.0
 
 # Answers to a transaction that the node has already: the receipt decides, not this text.
 _ALREADY_THERE = ("already known", "already imported", "nonce too low", "alreadyknown")
@@ -216,6 +220,17 @@ class ChainClient:
             gas_used=_quantity(found["gasUsed"]),
             contract_address=found.get("contractAddress"),
         )
+
+    def await_receipt(self, tx_hash: bytes, timeout_s: float) -> Receipt | None:
+        """Ask for a receipt until it is there or the time is over; for development and set-up."""
+        deadline = time.monotonic() + timeout_s
+        pause_s = FIRST_POLL_S
+        while True:
+            receipt = self.find_receipt(tx_hash)
+            if receipt is not None or time.monotonic() >= deadline:
+                return receipt
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LAST_POLL_S)
 
     def broadcast(self, raw: bytes) -> bytes:
         """Hand a signed transaction to the node and return its hash.
