@@ -73,15 +73,6 @@ library ConsistencyProof {
         return sn == 0 && fr == oldRoot && sr == newRoot;
     }
 
-    /// @dev Reserves 96 bytes whose first is the node prefix 0x01; every `_node` reuses them.
-    function _buffer() private pure returns (uint256 buffer) {
-        assembly ("memory-safe") {
-            buffer := mload(0x40)
-            mstore(0x40, add(buffer, 0x60))
-            mstore8(buffer, 1)
-        }
-    }
-
     /// @dev SHA-256(0x01 || left || right). The precompile at address 2 can fail only for want of
     /// gas; then the whole call reverts, so that no stale word is ever taken for a hash.
     function _node(uint256 buffer, bytes32 left, bytes32 right)
@@ -89,11 +80,24 @@ library ConsistencyProof {
         view
         returns (bytes32 digest)
     {
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             mstore(add(buffer, 0x01), left)
             mstore(add(buffer, 0x21), right)
-            if iszero(staticcall(gas(), 2, buffer, 0x41, 0x00, 0x20)) { revert(0x00, 0x00) }
+            if iszero(staticcall(gas(), 2, buffer, 0x41, 0x00, 0x20)) {
+                revert(0x00, 0x00)
+            }
             digest := mload(0x00)
+        }
+    }
+
+    /// @dev Reserves 96 bytes whose first is the node prefix 0x01; every `_node` reuses them.
+    function _buffer() private pure returns (uint256 buffer) {
+        // solhint-disable-next-line no-inline-assembly
+        assembly ("memory-safe") {
+            buffer := mload(0x40)
+            mstore(0x40, add(buffer, 0x60))
+            mstore8(buffer, 1)
         }
     }
 }

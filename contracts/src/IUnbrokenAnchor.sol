@@ -205,10 +205,7 @@ interface IUnbrokenAnchor {
     /// @return size Number of leaves.
     /// @return root RFC 9162 tree hash.
     /// @return mapRoot Root of the item map.
-    function head(bytes32 logId)
-        external
-        view
-        returns (uint64 size, bytes32 root, bytes32 mapRoot);
+    function head(bytes32 logId) external view returns (uint64 size, bytes32 root, bytes32 mapRoot);
 
     /// @notice Who signs heads of a size. Settled up to the last head's size, a plan beyond it.
     /// @param logId Identity of the log.

@@ -15,7 +15,7 @@ library Signatures {
         0x028c5416344cda25c42b64f4825f590522275d798801f98b748ce15328bb5b89;
 
     /// @notice Hash of `EIP712Domain(string name,string version,uint256 chainId,
-    /// address verifyingContract)` without the line break.
+    /// address verifyingContract)` without the line break and the space.
     bytes32 internal constant ORDER_DOMAIN_TYPE =
         0x8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f;
 
@@ -27,7 +27,8 @@ library Signatures {
     bytes32 internal constant ORDER_DOMAIN_VERSION =
         0xc89efdaa54c0f20c7adf612882df0950f5a951637e0307cdcb4c672f298b8bc6;
 
-    /// @notice Hash of `RotateSigner(bytes32 logId,address newSigner,uint64 fromSize,uint64 nonce)`.
+    /// @notice Hash of `RotateSigner(bytes32 logId,address newSigner,uint64 fromSize,
+    /// uint64 nonce)` without the line break and the space.
     bytes32 internal constant ROTATE_SIGNER_TYPE =
         0xa89863cb7e37aff1f7d9f1a69e32317cfa0f34dfad5625e2d8634ded9e94a0de;
 
@@ -42,6 +43,22 @@ library Signatures {
     /// @dev Half of the order of secp256k1, rounded down: the largest s that is accepted.
     uint256 private constant MAX_S =
         0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+
+    /// @notice Digest of an order to this contract on this chain.
+    /// @param structHash Hash of the order.
+    /// @return EIP-712 digest.
+    function orderDigest(bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                ORDER_DOMAIN_TYPE,
+                ORDER_DOMAIN_NAME,
+                ORDER_DOMAIN_VERSION,
+                block.chainid,
+                address(this)
+            )
+        );
+        return _digest(domain, structHash);
+    }
 
     /// @notice Whether `signature` over `digest` is by `signer`.
     /// @dev False for a wrong length, a high s and a v other than 27 and 28, since a second form of
@@ -78,22 +95,6 @@ library Signatures {
     {
         bytes32 structHash = keccak256(abi.encode(HEAD_TYPE, logId, size, root, mapRoot));
         return _digest(HEAD_DOMAIN, structHash);
-    }
-
-    /// @notice Digest of an order to this contract on this chain.
-    /// @param structHash Hash of the order.
-    /// @return EIP-712 digest.
-    function orderDigest(bytes32 structHash) internal view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                ORDER_DOMAIN_TYPE,
-                ORDER_DOMAIN_NAME,
-                ORDER_DOMAIN_VERSION,
-                block.chainid,
-                address(this)
-            )
-        );
-        return _digest(domain, structHash);
     }
 
     /// @notice Struct hash of a signer's rotation.

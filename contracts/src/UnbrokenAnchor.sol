@@ -29,7 +29,7 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
     }
 
     /// @dev Longest pause. Long enough to rotate a stolen key, too short to hold a log hostage.
-    uint64 private constant MAX_PAUSE = 7 days;
+    uint64 private constant _MAX_PAUSE = 7 days;
 
     /// @dev logId => size => commitment. Slot 0: proofs of storage depend on it, never move it.
     mapping(bytes32 => mapping(uint64 => bytes32)) private _records;
@@ -100,7 +100,9 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
         if (newSigner == address(0)) revert ZeroAddress();
         uint64 size = log.size;
         if (fromSize <= size) revert FromSizeNotAhead(size);
-        _takeOrder(log, Signatures.rotateSigner(logId, newSigner, fromSize, nonce), nonce, signature);
+        _takeOrder(
+            log, Signatures.rotateSigner(logId, newSigner, fromSize, nonce), nonce, signature
+        );
 
         Term memory term = Term({fromSize: fromSize, signer: newSigner});
         uint256 last = log.terms.length - 1;
@@ -129,7 +131,7 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
     function pause(bytes32 logId, uint64 until, uint64 nonce, bytes calldata signature) external {
         Log storage log = _openLog(logId);
         if (block.timestamp < log.pausedUntil) revert AnchoringPaused(log.pausedUntil);
-        uint64 latest = uint64(block.timestamp) + MAX_PAUSE;
+        uint64 latest = uint64(block.timestamp) + _MAX_PAUSE;
         if (until <= block.timestamp || until > latest) revert BadPauseEnd(latest);
         _takeOrder(log, Signatures.pause(logId, until, nonce), nonce, signature);
 
