@@ -41,7 +41,7 @@ class _Summary:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a data folder that is not there, forget the caller's settings, stay on this machine."""
+    """Refuse an absent data folder, forget the caller's settings, stay on this machine."""
     given = os.environ.get(CONFORMANCE)
     if given is not None and not (given and Path(given).is_dir() and any(Path(given).iterdir())):
         raise pytest.UsageError(f"{CONFORMANCE}={given} is not a folder with files in it")

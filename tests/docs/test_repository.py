@@ -19,7 +19,7 @@ HOSTS = [
     "npmjs" + ".com",
     "crates" + ".io",
 ]
-MACHINE = re.compile(r"(?<![\w.$}/-])/(?:wo" + r"rk|ro" + r"ot|ho" + r"me|Us" + r"ers)/[\w.]")
+MACHINE = re.compile(r"(?<![\w.$}/-])/(?:wor" + r"k|roo" + r"t|hom" + r"e|User" + r"s)/[\w.]")
 
 
 def tracked() -> list[Path]:
