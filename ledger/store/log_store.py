@@ -1,0 +1,341 @@
+"""The log in PostgreSQL: pending submissions, sequencing and integration transactions, heads."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from ledger.core.entries import decode_fact
+from ledger.core.errors import InvariantError, NotFoundError
+from ledger.core.facts import LogIdentity, parse_identity
+from ledger.service.ports import (
+    AcceptedSubmission,
+    Batch,
+    Directory,
+    Head,
+    LogState,
+    PendingSubmission,
+)
+from ledger.store import tables as t
+from ledger.store.bulk import copy_into, copy_rows
+from ledger.store.custody_store import CustodyTables
+
+# One sequencer per database, whatever the number of processes: the lock's key is arbitrary.
+SEQUENCER_LOCK = 0x556E62726F6B656E
+
+
+class SqlLogStore:
+    """The log's storage over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine whose database is migrated."""
+        self._engine = engine
+
+    def pending(self, limit: int) -> list[PendingSubmission]:
+        """Return accepted submissions in order of acceptance."""
+        s = t.submissions.c
+        query = (
+            select(s.id, s.digest, s.signer, s.signature, s.issued_ms, s.sealed, s.document)
+            .join(t.submission_queue)
+            .order_by(s.id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [PendingSubmission(**row._mapping) for row in connection.execute(query)]
+
+    @contextmanager
+    def sequencing(self) -> Iterator["SqlSequencing"]:
+        """Open the sequencing transaction; leaving it commits, an error rolls back."""
+        with self._engine.begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(SEQUENCER_LOCK)))
+            yield SqlSequencing(connection)
+
+    @contextmanager
+    def integrating(self) -> Iterator["SqlIntegration"]:
+        """Open the integration transaction; leaving it commits, an error rolls back."""
+        with self._engine.begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(SEQUENCER_LOCK)))
+            yield SqlIntegration(connection)
+
+    def state(self) -> LogState:
+        """Return the log's state."""
+        with self._engine.connect() as connection:
+            return _state(connection)
+
+    def identity(self) -> LogIdentity:
+        """Return what entry 0 fixed.
+
+        Raises:
+            NotFoundError: The log has no genesis yet.
+        """
+        with self._engine.connect() as connection:
+            return _identity(connection)
+
+    def directory(self) -> Directory:
+        """Return parties and keys at the sequenced size."""
+        with self._engine.connect() as connection:
+            return _directory(connection)
+
+    def add_submission(self, accepted: AcceptedSubmission) -> None:
+        """Store one submission; a digest that is stored already changes nothing."""
+        row = {name: getattr(accepted, name) for name in AcceptedSubmission.__slots__}
+        with self._engine.begin() as connection:
+            connection.execute(
+                upsert(t.submissions).values(row).on_conflict_do_nothing(index_elements=["digest"])
+            )
+
+    def last_head(self) -> Head | None:
+        """Return the published head of the greatest size."""
+        query = select(t.heads).order_by(t.heads.c.size.desc()).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Head(**row._mapping)
+
+    def head(self, size: int) -> Head:
+        """Return the published head of a size.
+
+        Raises:
+            NotFoundError: No head has that size.
+        """
+        with self._engine.connect() as connection:
+            row = connection.execute(select(t.heads).where(t.heads.c.size == size)).one_or_none()
+        if row is None:
+            raise NotFoundError(f"no head was published at size {size}")
+        return Head(**row._mapping)
+
+    def add_head(self, head: Head) -> None:
+        """Publish a head; the database refuses a second one of its size."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(t.heads), {name: getattr(head, name) for name in Head.__slots__}
+            )
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile, b"" when there is none."""
+        with self._engine.connect() as connection:
+            return _tile(connection, level, index)
+
+
+def _state(connection: Connection) -> LogState:
+    row = connection.execute(select(t.log_state)).one()
+    peaks = [row.peaks[i : i + 32] for i in range(0, len(row.peaks), 32)]
+    return LogState(
+        sequenced=row.sequenced,
+        integrated=row.integrated,
+        root=row.root,
+        peaks=peaks,
+        clock_ms=row.clock_ms,
+    )
+
+
+def _identity(connection: Connection) -> LogIdentity:
+    query = select(t.log_entries.c.entry).where(t.log_entries.c.log_index == 0)
+    entry = connection.execute(query).scalar_one_or_none()
+    if entry is None:
+        raise NotFoundError("the log has no genesis entry yet")
+    return parse_identity(decode_fact(entry).payload)
+
+
+def _directory(connection: Connection) -> Directory:
+    parties = connection.execute(select(t.parties.c.party, t.parties.c.active))
+    keys = connection.execute(select(t.party_keys))
+    return Directory(
+        parties={row.party: row.active for row in parties},
+        keys={row.address: (row.party, row.active) for row in keys},
+    )
+
+
+def _tile(connection: Connection, level: int, index: int) -> bytes:
+    query = select(t.tiles.c.hashes).where(
+        t.tiles.c.level == level, t.tiles.c.tile_index == index
+    )
+    return connection.execute(query).scalar_one_or_none() or b""
+
+
+class SqlSequencing:
+    """One sequencing transaction; it holds the sequencer's lock until it ends."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take a connection inside a transaction."""
+        self._connection = connection
+        self._start = 0
+
+    def state(self) -> LogState:
+        """Return the log's state."""
+        state = _state(self._connection)
+        self._start = state.sequenced
+        return state
+
+    def identity(self) -> LogIdentity:
+        """Return what entry 0 fixed."""
+        return _identity(self._connection)
+
+    def still_pending(self, ids: Sequence[int]) -> set[int]:
+        """Return those submissions that nobody has sequenced meanwhile."""
+        column = t.submission_queue.c.submission_id
+        return set(self._connection.scalars(select(column).where(column.in_(ids))))
+
+    def directory(self) -> Directory:
+        """Return parties and keys at the sequenced size."""
+        return _directory(self._connection)
+
+    def known_leaves(self, leaf_hashes: Collection[bytes]) -> dict[bytes, int]:
+        """Return the index of each leaf hash that is in the log."""
+        rows = self._connection.execute(
+            text("SELECT leaf_hash, log_index FROM log_entries WHERE leaf_hash = ANY(:wanted)"),
+            {"wanted": list(leaf_hashes)},
+        )
+        return {row.leaf_hash: row.log_index for row in rows}
+
+    def known_events(self, keys: Collection[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], int]:
+        """Return the index of each (party, event digest) that is in the log."""
+        rows = self._connection.execute(
+            text(
+                "SELECT party, event_digest, log_index FROM events"
+                " JOIN unnest(CAST(:parties AS bytea[]), CAST(:digests AS bytea[]))"
+                " AS wanted (party, event_digest) USING (party, event_digest)"
+            ),
+            {"parties": [key[0] for key in keys], "digests": [key[1] for key in keys]},
+        )
+        return {(row.party, row.event_digest): row.log_index for row in rows}
+
+    def write(self, batch: Batch, sequenced: int) -> None:
+        """Write the batch and advance `sequenced` by compare-and-swap.
+
+        Raises:
+            InvariantError: The log moved although this transaction holds the sequencer's lock.
+        """
+        connection = self._connection
+        copy_rows(
+            connection,
+            t.log_entries,
+            [
+                (r.index, r.kind, r.entry, r.leaf_hash, r.submission_id, r.position, r.count, r.path)
+                for r in batch.log
+            ],
+        )
+        copy_rows(
+            connection,
+            t.events,
+            [
+                (e.index, e.party, e.event_digest, e.content, e.sealed_secret, e.items_secret)
+                for e in batch.events
+            ],
+        )
+        copy_rows(
+            connection,
+            t.item_rows,
+            [
+                (e.index, i, key, role, e.spends.get(i))
+                for e in batch.events
+                for i, (key, role, _) in enumerate(e.items)
+            ],
+        )
+        self._write_items({key: path for e in batch.events for key, _, path in e.items})
+        copy_rows(
+            connection,
+            t.capture_results,
+            [
+                (r.submission_id, r.position, r.verdict, r.log_index, r.code, r.reason)
+                for r in batch.results
+            ],
+        )
+        self._write_directory(batch)
+        self._finish(batch, sequenced)
+
+    def _write_items(self, paths: dict[bytes, str]) -> None:
+        if not paths:
+            return
+        self._connection.execute(
+            text("CREATE TEMP TABLE new_items (item_key bytea, path text) ON COMMIT DROP")
+        )
+        copy_into(
+            self._connection, "new_items", ("item_key", "path"), ("bytea", "text"), paths.items()
+        )
+        self._connection.execute(
+            text("INSERT INTO items SELECT * FROM new_items ON CONFLICT DO NOTHING")
+        )
+
+    def _write_directory(self, batch: Batch) -> None:
+        for party, path, name, active in batch.parties:
+            row = {"party": party, "path": path, "name": name, "active": active}
+            if path:
+                self._connection.execute(insert(t.parties), row)
+            else:
+                changed = update(t.parties).where(t.parties.c.party == party)
+                self._connection.execute(changed.values(active=active))
+        for address, party, active in batch.keys:
+            statement = upsert(t.party_keys).values(address=address, party=party, active=active)
+            self._connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["address"], set_={"active": active}
+                )
+            )
+
+    def _finish(self, batch: Batch, sequenced: int) -> None:
+        queue = t.submission_queue
+        self._connection.execute(
+            queue.delete().where(queue.c.submission_id.in_(batch.submission_ids))
+        )
+        advanced = self._connection.execute(
+            update(t.log_state)
+            .where(t.log_state.c.sequenced == self._start)
+            .values(sequenced=sequenced, clock_ms=batch.clock_ms)
+        )
+        if advanced.rowcount != 1:
+            raise InvariantError(f"another sequencer moved the log beyond {self._start}")
+
+
+class SqlIntegration(CustodyTables):
+    """One integration transaction; it shares the sequencer's lock, so the log stands still."""
+
+    def state(self) -> LogState:
+        """Return the log's state."""
+        return _state(self._connection)
+
+    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Return leaf hashes by index.
+
+        Raises:
+            InvariantError: An index is missing: the log has a hole.
+        """
+        e = t.log_entries.c
+        query = (
+            select(e.log_index, e.leaf_hash)
+            .where(e.log_index >= start, e.log_index < end)
+            .order_by(e.log_index)
+        )
+        rows = self._connection.execute(query).all()
+        if [row.log_index for row in rows] != list(range(start, end)):
+            raise InvariantError(f"the log has a hole between {start} and {end}")
+        return [row.leaf_hash for row in rows]
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile, b"" when there is none."""
+        return _tile(self._connection, level, index)
+
+    def write_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
+        """Insert or grow tiles."""
+        rows: list[dict[str, Any]] = [
+            {"level": level, "tile_index": index, "hashes": hashes}
+            for level, index, hashes in tiles
+        ]
+        statement = upsert(t.tiles).values(
+            level=bindparam("level"),
+            tile_index=bindparam("tile_index"),
+            hashes=bindparam("hashes"),
+        )
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["level", "tile_index"], set_={"hashes": statement.excluded.hashes}
+            ),
+            rows,
+        )
+
+    def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:
+        """Set the integrated size, root and frontier."""
+        self._connection.execute(
+            update(t.log_state).values(integrated=integrated, root=root, peaks=b"".join(peaks))
+        )

@@ -1,0 +1,119 @@
+"""What evidence is made from, read from PostgreSQL."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Engine, select, text
+
+from ledger.core.entries import decode_event
+from ledger.service.ports import ChainLink, EventBody, Head, ProofRow
+from ledger.store import tables as t
+
+_PROOF_ROWS = """
+    SELECT e.log_index AS index, e.entry, s.issued_ms, s.doc_hash, s.signature, e.count, e.position,
+           e.submission_path AS path
+    FROM log_entries e JOIN submissions s ON s.id = e.submission_id
+"""
+
+
+class SqlProofStore:
+    """Reads chains, entries, bodies and tiles."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine whose database is migrated."""
+        self._engine = engine
+
+    def _rows(self, query: str, **values: object) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(query), values))
+
+    def final_head(self) -> Head | None:
+        """Return the greatest head whose anchor is final."""
+        query = (
+            select(t.heads)
+            .where(t.heads.c.size.in_(select(t.anchors.c.size).where(t.anchors.c.state == "final")))
+            .order_by(t.heads.c.size.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Head(**row._mapping)
+
+    def chain_links(self, item_key: bytes, size: int) -> list[ChainLink]:
+        """Return the event entries below size that name an item, by index."""
+        rows = self._rows(
+            "SELECT e.log_index, e.entry, r.item_key, r.role FROM log_entries e"
+            " JOIN item_rows r USING (log_index) WHERE (r.item_key = :key OR r.role = 1)"
+            " AND e.log_index < :size AND e.log_index IN"
+            " (SELECT log_index FROM item_rows WHERE item_key = :key) ORDER BY e.log_index",
+            key=item_key,
+            size=size,
+        )
+        named: dict[int, tuple[bytes, list[tuple[bytes, int]]]] = {}
+        for index, entry, key, role in rows:
+            named.setdefault(index, (entry, []))[1].append((key, role))
+        return [_link(index, entry, items) for index, (entry, items) in named.items()]
+
+    def proof_rows(self, indexes: Collection[int]) -> list[ProofRow]:
+        """Return signed entries by index, in order."""
+        rows = self._rows(
+            _PROOF_ROWS + "WHERE e.log_index = ANY(:indexes) ORDER BY e.log_index",
+            indexes=list(indexes),
+        )
+        return [ProofRow(**row._mapping) for row in rows]
+
+    def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
+        """Return genesis and every party and key fact about parties below size, in order."""
+        rows = self._rows(
+            _PROOF_ROWS + "WHERE e.log_index < :size AND (e.log_index = 0 OR e.kind IN (3, 4)"
+            " AND substring(e.entry FROM 37 FOR 32) = ANY(:parties)) ORDER BY e.log_index",
+            size=size,
+            parties=list(parties),
+        )
+        return [ProofRow(**row._mapping) for row in rows]
+
+    def event_bodies(self, indexes: Collection[int]) -> dict[int, EventBody]:
+        """Return event bodies by index."""
+        wanted = list(indexes)
+        spends: dict[int, dict[int, bytes]] = {}
+        for index, row_index, token in self._rows(
+            "SELECT log_index, row_index, spends FROM item_rows"
+            " WHERE log_index = ANY(:wanted) AND spends IS NOT NULL",
+            wanted=wanted,
+        ):
+            spends.setdefault(index, {})[row_index] = token
+        rows = self._rows(
+            "SELECT log_index, content, event_digest, sealed_secret, items_secret FROM events"
+            " WHERE log_index = ANY(:wanted)",
+            wanted=wanted,
+        )
+        return {
+            index: EventBody(
+                content=content,
+                event_digest=digest,
+                sealed_secret=sealed,
+                items_secret=items_secret,
+                spends=spends.get(index, {}),
+            )
+            for index, content, digest, sealed, items_secret in rows
+        }
+
+    def item_known(self, item_key: bytes) -> bool:
+        """Tell whether any entry names the item."""
+        return bool(self._rows("SELECT 1 FROM item_rows WHERE item_key = :key LIMIT 1", key=item_key))
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile."""
+        rows = self._rows(
+            "SELECT hashes FROM tiles WHERE level = :level AND tile_index = :index",
+            level=level,
+            index=index,
+        )
+        return rows[0].hashes if rows else b""
+
+
+def _link(index: int, entry: bytes, items: list[tuple[bytes, int]]) -> ChainLink:
+    event = decode_event(entry)
+    return ChainLink(
+        index=index, time_ms=event.time_ms, op=event.op, flags=event.flags, items=tuple(items)
+    )
