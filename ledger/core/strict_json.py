@@ -21,6 +21,10 @@ MAX_DEPTH: Final = 64
 # RFC 7493 section 2.2: beyond it a double no longer names every integer.
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 
+# From here on ECMAScript writes numbers with an exponent; below it JCS writes an integral float as
+# an integer, which the rule above then refuses: so it is refused however it was spelt.
+_FIRST_EXPONENT = 1e21
+
 _FIELD = "json"
 _BOM = b"\xef\xbb\xbf"
 _SAFE_DIGITS = len(str(-MAX_SAFE_INTEGER))
@@ -35,8 +39,8 @@ def parse_json(raw: bytes) -> JsonValue:
 
     Raises:
         MalformedError: not JSON, not UTF-8, a name twice in one object, NaN or Infinity, a number
-            that overflows, an integer literal beyond ±(2^53-1), a lone surrogate, or containers
-            nested deeper than MAX_DEPTH.
+            that overflows or that JCS writes as an integer beyond ±(2^53-1), a lone surrogate, or
+            containers nested deeper than MAX_DEPTH.
     """
     if raw.startswith(_BOM):
         raise MalformedError(_FIELD, "must not begin with a byte order mark")
@@ -78,6 +82,8 @@ def _finite_float(literal: str) -> float:
     number = float(literal)
     if math.isinf(number):
         raise MalformedError(_FIELD, "number must not overflow", literal)
+    if MAX_SAFE_INTEGER < abs(number) < _FIRST_EXPONENT:
+        raise MalformedError(_FIELD, "integer must lie within ±(2^53-1)", literal)
     return number
 
 
