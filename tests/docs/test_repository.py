@@ -19,7 +19,8 @@ HOSTS = [
     "npmjs" + ".com",
     "crates" + ".io",
 ]
-MACHINE = re.compile(r"(?<![\w.$}/-])/(?:wor" + r"k|roo" + r"t|hom" + r"e|User" + r"s)/[\w.]")
+FOLDERS = "|".join(word[::-1] for word in ("krow", "toor", "emoh", "sresU"))
+MACHINE = re.compile(rf"(?<![\w.$}}/-])/(?:{FOLDERS})/[\w.]")
 
 
 def tracked() -> list[Path]:
