@@ -1,0 +1,166 @@
+"""A partner's side of the HTTP interface: sign with `ledger.core.submission`, send, wait, fetch."""
+
+import time
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ledger.core.entries import Address
+from ledger.core.errors import (
+    LedgerError,
+    MalformedError,
+    NotAnchoredError,
+    NotFoundError,
+    NotPermittedError,
+)
+from ledger.core.facts import LogIdentity
+from ledger.core.submission import Signer, build_submission, format_submission
+
+# A boundary that no document of ours can hold by chance; the body is checked for it all the same.
+BOUNDARY = b"unbroken-9d4f7e5b0c6a4f0f8e3b"
+TIMEOUT_S = 60.0
+POLL_S = 0.1
+
+
+class UnreachableError(LedgerError):
+    """The ledger does not answer."""
+
+
+class LedgerClient:
+    """Talks to one ledger; blocking."""
+
+    def __init__(self, url: str) -> None:
+        """Take the base URL, e.g. http://127.0.0.1:8000."""
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+
+    def __enter__(self) -> "LedgerClient":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """Close the connections."""
+        self._http.close()
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"{self.url} does not answer: {error}") from error
+        if answer.is_error:
+            raise _problem(answer)
+        return answer
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 -- JSON
+        """Return a resource's JSON."""
+        return self._request("GET", path).json()
+
+    def identity(self) -> LogIdentity:
+        """Return the identity of the log, as it says of itself."""
+        log = self.get("/log")
+        return LogIdentity(
+            origin=log["origin"],
+            head_signer=Address(_unhex(log["head_signer"])),
+            registrar=Address(_unhex(log["registrar"])),
+            checkpoint_key=_unhex(log["checkpoint_key"]),
+            chain_id=log["chain_id"],
+            contract=_unhex(log["contract"]),
+        )
+
+    def capture(
+        self, document: bytes, signer: Signer, identity: LogIdentity, *, issued_at: int
+    ) -> str:
+        """Sign a document and submit it; return the capture job's path.
+
+        Raises:
+            MalformedError: The document cannot be signed, or the ledger refused it.
+            NotPermittedError: The key is not active.
+            UnreachableError: No answer.
+        """
+        submission = build_submission(document, signer, identity.domain(), issued_at=issued_at)
+        body = multipart(format_submission(submission), document)
+        kind = f"multipart/form-data; boundary={BOUNDARY.decode()}"
+        answer = self._request(
+            "POST", "/epcis/capture", content=body, headers={"Content-Type": kind}
+        )
+        return str(answer.headers["Location"])
+
+    def job(self, location: str) -> dict[str, Any]:
+        """Return a capture job."""
+        job: dict[str, Any] = self.get(location)
+        return job
+
+    def wait(self, location: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+        """Return a capture job when it no longer runs.
+
+        Raises:
+            UnreachableError: It still runs after timeout_s: is the worker up?
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            job = self.job(location)
+            if not job["running"]:
+                return job
+            if time.monotonic() > deadline:
+                raise UnreachableError(f"{location} still runs after {timeout_s:.0f} s")
+            time.sleep(POLL_S)
+
+    def proof(self, item: str) -> bytes:
+        """Return the bundle of an item, given as canonical path or any identifier.
+
+        Raises:
+            NotAnchoredError: No final anchor covers it yet.
+            NotFoundError: The log does not name it.
+        """
+        name = item[1:] if item.startswith("/") else quote(item, safe="")
+        return self._request("GET", f"/items/{name}/proof").content
+
+
+def multipart(part: bytes, document: bytes) -> bytes:
+    """Return the two-part body of a capture request (docs/spec/submission.md).
+
+    Raises:
+        MalformedError: The document holds our boundary.
+    """
+    if BOUNDARY in document:
+        raise MalformedError("document", "does not hold the multipart boundary")
+    return b"".join(
+        [
+            b"--", BOUNDARY, b'\r\nContent-Disposition: form-data; name="submission"\r\n',
+            b"Content-Type: application/json\r\n\r\n", part,
+            b"\r\n--", BOUNDARY, b'\r\nContent-Disposition: form-data; name="document"\r\n',
+            b"Content-Type: application/ld+json\r\n\r\n", document,
+            b"\r\n--", BOUNDARY, b"--\r\n",
+        ]
+    )  # fmt: skip
+
+
+def _problem(answer: httpx.Response) -> LedgerError:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return UnreachableError(f"{answer.url} answered {answer.status_code} without a problem")
+    detail = str(problem.get("detail") or problem.get("title"))
+    match answer.status_code:
+        case 401 | 403:
+            return NotPermittedError(detail)
+        case 404:
+            return NotFoundError(detail)
+        case 409:
+            return NotAnchoredError(detail)
+        case status if status >= 500:  # noqa: PLR2004
+            return UnreachableError(f"{answer.url} answered {status}: {detail}")
+        case _:
+            return MalformedError(
+                str(problem.get("field", "request")), str(problem.get("rule", detail)),
+                problem.get("value"),
+            )  # fmt: skip
+
+
+def _unhex(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
