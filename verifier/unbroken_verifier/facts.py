@@ -1,0 +1,69 @@
+"""Who may sign: party and key facts, folded in log order (docs/spec/entry.md, last section)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from unbroken_verifier.eip712 import key_claim_digest
+from unbroken_verifier.entry import Header, KeyFact, PartyFact
+from unbroken_verifier.errors import RefusedError
+from unbroken_verifier.identifiers import party_key, verify_party_path
+from unbroken_verifier.signature import verify_signer
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the facts of a bundle say, each as (log index, active from there on)."""
+
+    log_id: bytes
+    domain: bytes
+    parties: dict[bytes, list[tuple[int, bool]]] = field(default_factory=dict)
+    keys: dict[bytes, list[tuple[int, bool]]] = field(default_factory=dict)
+    owners: dict[bytes, bytes] = field(default_factory=dict)
+
+    def add_party_fact(self, index: int, header: Header, fact: PartyFact) -> None:
+        """Takes the next party fact.
+
+        Raises:
+            RefusedError: a path that is not the party's, or no `add` before another fact.
+        """
+        if fact.path is not None:
+            verify_party_path(fact.path)
+            if party_key(fact.path) != header.party:
+                raise RefusedError("the party is not the one of its path")
+        elif header.party not in self.parties:
+            raise RefusedError(f"the party is to {fact.fact} before it was added")
+        self.parties.setdefault(header.party, []).append((index, fact.fact != "suspend"))
+
+    def add_key_fact(self, index: int, header: Header, fact: KeyFact) -> None:
+        """Takes the next key fact.
+
+        Raises:
+            RefusedError: an address of another party, a proof not by the address, or no `add`
+                before `revoke`.
+        """
+        if fact.proof is not None:
+            digest = key_claim_digest(self.domain, self.log_id, header.party, fact.address)
+            verify_signer(digest, fact.proof, fact.address, "the added key")
+            self.owners.setdefault(fact.address, header.party)
+        if self.owners.get(fact.address) != header.party:
+            raise RefusedError(f"key 0x{fact.address.hex()} is not one of this party")
+        self.keys.setdefault(fact.address, []).append((index, fact.proof is not None))
+
+    def verify_signer_active(self, index: int, signer: bytes, party: bytes) -> None:
+        """At `index` the signer is an active key of the party, and the party is active.
+
+        A fact acts on entries with a larger index; the last one decides.
+
+        Raises:
+            RefusedError: one of these does not hold by the facts of this bundle.
+        """
+        if self.owners.get(signer) != party:
+            raise RefusedError(f"signer 0x{signer.hex()} is not a known key of the party")
+        if not _active(self.keys[signer], index):
+            raise RefusedError(f"key 0x{signer.hex()} is not active at index {index}")
+        if not _active(self.parties.get(party, ()), index):
+            raise RefusedError(f"the party is not active at index {index}")
+
+
+def _active(history: Sequence[tuple[int, bool]], index: int) -> bool:
+    return next((active for at, active in reversed(history) if at < index), False)
