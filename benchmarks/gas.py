@@ -3,7 +3,8 @@
 For trees of 2^e leaves: 100 seeded pairs, old size uniform in [2^e, 2^(e+1)), batch log-uniform in
 1..20,000, non-zero map roots before and after, so that every slot is overwritten and not first set.
 Every pair is a log of its own on a fresh Anvil. Leaves are all equal, which makes the roots of huge
-trees cheap and changes no cost. "longest" is the costliest pair of sizes that a batch can span. The numbers are exact, so the snapshot is compared by equality.
+trees cheap and changes no cost. "longest" is the longest proof that a batch of two can need there.
+The numbers are exact, so the snapshot is compared by equality.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 import orjson
 
 from ledger.chain.anchor_contract import AnchorContract, OnChainHead, SignedTransaction, deploy
-from ledger.chain.client import ChainClient
+from ledger.chain.client import FULL_TRANSACTIONS, ChainClient
 from ledger.chain.devnet import Devnet, dev_accounts
 from ledger.chain.errors import ChainError
 from ledger.core.eip712 import head_digest
@@ -86,7 +87,9 @@ class GasMeter:
 
     def deployment(self) -> int:
         """Return the gas of the deployment, the chain's first transaction."""
-        return int(self._client.rpc("eth_getBlockByNumber", "0x1", False)["gasUsed"], 16)
+        return int(
+            self._client.rpc("eth_getBlockByNumber", "0x1", FULL_TRANSACTIONS)["gasUsed"], 16
+        )
 
     def genesis(self, size: int) -> tuple[LogIdentity, int]:
         """Open a log of a size; return it and the gas."""

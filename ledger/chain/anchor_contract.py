@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from eth_abi.abi import decode
 from eth_account import Account
-from eth_utils import to_checksum_address
 from web3 import Web3
 
 from ledger.chain.client import Block, ChainClient, Fees, Receipt
@@ -102,7 +100,9 @@ def address_of(key: bytes) -> str:
     return str(Account.from_key(key).address)
 
 
-def sign_deployment(client: ChainClient, key: bytes, *, nonce: int | None = None) -> SignedTransaction:
+def sign_deployment(
+    client: ChainClient, key: bytes, *, nonce: int | None = None
+) -> SignedTransaction:
     """Sign the transaction that creates the contract; its address is in the receipt.
 
     Args:
@@ -127,7 +127,7 @@ def deploy(client: ChainClient, deployer_key: bytes, timeout_s: float = 30.0) ->
     receipt = client.await_receipt(client.broadcast(signed.raw), timeout_s)
     if receipt is None or not receipt.succeeded or receipt.contract_address is None:
         raise ChainError(f"the deployment {signed.tx_hash.hex()} was not mined in time")
-    return to_checksum_address(receipt.contract_address)
+    return Web3.to_checksum_address(receipt.contract_address)
 
 
 class AnchorContract:
@@ -136,7 +136,7 @@ class AnchorContract:
     def __init__(self, client: ChainClient, address: str) -> None:
         """Bind an address; nothing is asked yet. `verify_code` tells whether it is the contract."""
         self.client = client
-        self.address = to_checksum_address(address)
+        self.address = Web3.to_checksum_address(address)
 
     def verify_code(self) -> None:
         """Raise unless the code at the address is the contract's, byte for byte.
@@ -205,8 +205,8 @@ class AnchorContract:
         arguments = [
             identity.log_id(),
             identity.origin,
-            to_checksum_address(identity.head_signer),
-            to_checksum_address(identity.registrar),
+            Web3.to_checksum_address(identity.head_signer),
+            Web3.to_checksum_address(identity.registrar),
             identity.checkpoint_key,
             head.size,
             head.root,
@@ -215,7 +215,7 @@ class AnchorContract:
         ]
         return self._sign_call(key, "genesis", arguments, nonce=nonce, fees=fees)
 
-    def sign_anchor(
+    def sign_anchor(  # noqa: PLR0917 - the order of the contract
         self,
         key: bytes,
         log_id: bytes,
@@ -284,12 +284,22 @@ class AnchorContract:
         if not answer:
             raise NoContractError(f"{self.address} holds no contract")
         entry = next(item for item in _artifact()["abi"] if item.get("name") == name)
-        return tuple(decode([item["type"] for item in entry["outputs"]], answer))
+        return _decode([item["type"] for item in entry["outputs"]], answer)
+
+
+@functools.cache
+def _web3() -> Web3:
+    """Only for its codec: it is connected to nothing."""
+    return Web3()
 
 
 @functools.cache
 def _interface() -> Any:  # noqa: ANN401 - web3 builds the class from the ABI
-    return Web3().eth.contract(abi=_artifact()["abi"])
+    return _web3().eth.contract(abi=_artifact()["abi"])
+
+
+def _decode(types: list[str], encoded: bytes) -> tuple[Any, ...]:
+    return tuple(_web3().codec.decode(types, encoded))
 
 
 def _encode(name: str, arguments: list[Any]) -> bytes:
@@ -336,7 +346,7 @@ def _rejection(error: RpcError) -> ContractRejectedError:
     entry = _errors_by_selector().get(error.data[:4])
     if entry is None:
         return ContractRejectedError("unknown", {"data": error.data})
-    values = decode([item["type"] for item in entry["inputs"]], error.data[4:])
+    values = _decode([item["type"] for item in entry["inputs"]], error.data[4:])
     arguments = {item["name"]: value for item, value in zip(entry["inputs"], values, strict=True)}
     if entry["name"] == "StaleOldSize":
         return StaleOldSizeError(int(arguments["actual"]))

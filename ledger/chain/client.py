@@ -9,9 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import requests
-from eth_utils import to_checksum_address
-from web3 import HTTPProvider
+from web3 import HTTPProvider, Web3
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
@@ -29,6 +27,7 @@ GWEI = 10**9
 DEFAULT_TIP_WEI = GWEI  # what wallets offer in quiet times
 DEFAULT_MAX_FEE_WEI = 500 * GWEI  # above any base fee of the last years: a wallet's seat belt
 REPLACEMENT_DIVISOR = 8  # nodes take a replacement from +10 %; one eighth is on the safe side
+FULL_TRANSACTIONS = False  # of a block, only its header is of interest
 FIRST_POLL_S, LAST_POLL_S = 0.002, 1.0
 
 # Answers to a transaction that the node has already: the receipt decides, not this text.
@@ -140,14 +139,14 @@ class ChainClient:
 
     def block_hash(self, number: int) -> bytes | None:
         """Return the hash of the canonical block at a height, None above the top."""
-        block = self.rpc("eth_getBlockByNumber", hex(number), False)
+        block = self.rpc("eth_getBlockByNumber", hex(number), FULL_TRANSACTIONS)
         return None if block is None else _octets(block["hash"])
 
     def finalized_number(self) -> int:
         """Return the height of the last block that is final by the policy; 0 is the genesis."""
         if self._finality.confirmations is not None:
             return max(0, self.latest_number() - self._finality.confirmations)
-        block = self.rpc("eth_getBlockByNumber", "finalized", False)
+        block = self.rpc("eth_getBlockByNumber", "finalized", FULL_TRANSACTIONS)
         return 0 if block is None else _quantity(block["number"])
 
     def nonce(self, address: str) -> int:
@@ -156,20 +155,24 @@ class ChainClient:
         Asked at `latest`, never at `pending`: nodes leave stuck transactions out of the latter, so
         the next nonce comes from the caller's own table, checked against this.
         """
-        return _quantity(self.rpc("eth_getTransactionCount", to_checksum_address(address), "latest"))
+        return _quantity(
+            self.rpc("eth_getTransactionCount", Web3.to_checksum_address(address), "latest")
+        )
 
     def balance(self, address: str) -> int:
         """Return an address's balance in wei."""
-        return _quantity(self.rpc("eth_getBalance", to_checksum_address(address), "latest"))
+        return _quantity(self.rpc("eth_getBalance", Web3.to_checksum_address(address), "latest"))
 
     def code(self, address: str, block: Block = "latest") -> bytes:
         """Return the code at an address, empty when there is none."""
-        return _octets(self.rpc("eth_getCode", to_checksum_address(address), block_tag(block)))
+        return _octets(self.rpc("eth_getCode", Web3.to_checksum_address(address), block_tag(block)))
 
     def storage(self, address: str, slot: bytes, block: Block = "latest") -> bytes:
         """Return the 32 bytes of a storage slot (32 bytes)."""
         return _octets(
-            self.rpc("eth_getStorageAt", to_checksum_address(address), _hex(slot), block_tag(block))
+            self.rpc(
+                "eth_getStorageAt", Web3.to_checksum_address(address), _hex(slot), block_tag(block)
+            )
         )
 
     def call(self, address: str, data: bytes, block: Block = "latest") -> bytes:
@@ -178,7 +181,7 @@ class ChainClient:
         Raises:
             RpcError: Also when the call reverts; its data then holds the revert bytes.
         """
-        request = {"to": to_checksum_address(address), "data": _hex(data)}
+        request = {"to": Web3.to_checksum_address(address), "data": _hex(data)}
         return _octets(self.rpc("eth_call", request, block_tag(block)))
 
     def estimate_gas(self, sender: str, to: str | None, data: bytes) -> int:
@@ -187,14 +190,14 @@ class ChainClient:
         Raises:
             RpcError: Also when it would revert; its data then holds the revert bytes.
         """
-        request = {"from": to_checksum_address(sender), "data": _hex(data)}
+        request = {"from": Web3.to_checksum_address(sender), "data": _hex(data)}
         if to is not None:
-            request["to"] = to_checksum_address(to)
+            request["to"] = Web3.to_checksum_address(to)
         return _quantity(self.rpc("eth_estimateGas", request, "latest"))
 
     def fees(self) -> Fees:
         """Return fees that outlast six full blocks: twice the base fee plus the tip, capped."""
-        block = self.rpc("eth_getBlockByNumber", "latest", False)
+        block = self.rpc("eth_getBlockByNumber", "latest", FULL_TRANSACTIONS)
         base = _quantity(block["baseFeePerGas"])
         max_fee = min(2 * base + self._tip_wei, self._max_fee_wei)
         return Fees(max_fee=max_fee, tip=min(self._tip_wei, max_fee))
@@ -253,11 +256,12 @@ class ChainClient:
 
     def _ask(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON, checked by callers
         try:
-            answer = self._provider.make_request(RPCEndpoint(method), list(params))
-        except (requests.RequestException, OSError, ValueError, Web3Exception) as error:
-            # ValueError: the body is not JSON, as when a proxy answers with a page.
+            received = self._provider.make_request(RPCEndpoint(method), list(params))
+        except (OSError, ValueError, Web3Exception) as error:
+            # OSError covers the HTTP client's errors, ValueError a body that is not JSON.
             raise ChainUnreachableError(f"{self.rpc_url}: {method}: {error}") from error
-        if not isinstance(answer, dict) or ("error" not in answer and "result" not in answer):
+        answer: Any = received
+        if not isinstance(answer, dict) or not {"error", "result"} & answer.keys():
             raise ChainUnreachableError(f"{self.rpc_url}: {method}: not a JSON-RPC answer")
         if answer.get("error") is not None:
             raise _rpc_error(method, answer["error"])

@@ -54,7 +54,8 @@ def dev_accounts() -> list[DevAccount]:
     accounts = orjson.loads((FOLDER / "accounts.json").read_bytes())["accounts"]
     return [
         DevAccount(
-            address=entry["address"], private_key=bytes.fromhex(entry["privateKey"].removeprefix("0x"))
+            address=entry["address"],
+            private_key=bytes.fromhex(entry["privateKey"].removeprefix("0x")),
         )
         for entry in accounts
     ]
@@ -175,7 +176,7 @@ class Devnet:
         if self._block_time_s is not None:
             command += ["--block-time", str(self._block_time_s), "--mixed-mining"]
         launch = ["/bin/sh", "-c", _LAUNCH, str(self._log_file), str(self._pid_file), *command]
-        subprocess.run(launch, check=True, cwd=self.home, start_new_session=True)  # noqa: S603
+        subprocess.run(launch, check=True, cwd=self.home, start_new_session=True)
 
     def _repair_state(self) -> None:
         """Replace a dump that is missing, cut short or older by the last checkpoint.
@@ -230,7 +231,7 @@ def _command_line(pid: int) -> list[str]:
             return []
         return [part.decode(errors="replace") for part in content.split(b"\0")]
     command = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return listed.stdout.split()
 
 

@@ -1,0 +1,53 @@
+"""What is committed is what the sources give; scripts/contracts runs forge's own tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ledger.chain.devnet import FOLDER
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTRACTS = ROOT / "contracts"
+TOOLS = FOLDER / "node_modules" / ".bin"
+
+
+def _run(*command: str | Path, cwd: Path = ROOT) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def test_artefacts_are_rebuilt_byte_for_byte() -> None:
+    _run(sys.executable, "scripts/build_contracts.py", "--check")
+
+
+def test_forge_builds_the_bytecode_that_is_shipped() -> None:
+    _run(TOOLS / "forge", "build", "src", cwd=CONTRACTS)
+    built = orjson.loads((CONTRACTS / "out/UnbrokenAnchor.sol/UnbrokenAnchor.json").read_bytes())
+    shipped = orjson.loads((CONTRACTS / "artifacts/UnbrokenAnchor.json").read_bytes())
+    assert built["bytecode"]["object"] == shipped["bytecode"]
+    assert built["deployedBytecode"]["object"] == shipped["deployedBytecode"]
+
+
+@pytest.mark.chain
+def test_gas_is_that_of_the_snapshot() -> None:
+    _run(sys.executable, "-m", "benchmarks.gas", "--check")
+
+
+def test_gas_of_a_billion_leaves_is_within_its_limits() -> None:
+    snapshot = orjson.loads((CONTRACTS / "gas.json").read_bytes())
+    billion = snapshot["anchor"]["2^30"]
+    assert snapshot["pairs"] == 100
+    assert billion["mean"] <= 100_000
+    assert max(billion["max"], billion["longest"]["gas"]) <= 116_000
+
+
+def test_locks_of_npm_name_no_host() -> None:
+    lock = (FOLDER / "package-lock.json").read_text()
+    assert "://" not in lock
+    assert "omit-lockfile-registry-resolved=true" in (FOLDER / ".npmrc").read_text()
+    pins = orjson.loads((FOLDER / "package.json").read_bytes())["devDependencies"]
+    assert all(version[0].isdigit() for version in pins.values())
