@@ -14,6 +14,7 @@ from unbroken_verifier.errors import RefusedError
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 MAX_DEPTH = 64  # docs/spec/event.md: nesting of a value; also keeps recursion small
+NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 MAX_SAFE_INTEGER = 2**53 - 1  # what every JSON reader holds exactly
 
 
@@ -39,15 +40,16 @@ def parse_strict(raw: bytes) -> JsonValue:
         RefusedError: the text is not strict JSON.
     """
     try:
+        text = raw.decode("utf-8")
+        _verify_depth(text)
         value: JsonValue = json.loads(
-            raw.decode("utf-8"),
+            text,
             object_pairs_hook=_unique,
             parse_int=_integer,
             parse_float=_finite,
             parse_constant=_refuse_constant,
         )
-        _verify_depth(value, MAX_DEPTH)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RefusedError(f"not JSON: {error}") from error
     return value
 
@@ -62,12 +64,13 @@ def parse_bundle_json(raw: bytes) -> JsonValue:
     """
     try:
         text = raw.decode("utf-8")
+        _verify_depth(text)
         value: JsonValue = json.loads(
             text, parse_float=_refuse_constant, parse_constant=_refuse_constant
         )
         # Duplicate names, spare spaces, other escapes and "-0" all vanish in this round trip.
         again = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RefusedError(f"not JSON: {error}") from error
     if again != text:
         raise RefusedError("not canonical JSON (RFC 8785)")
@@ -153,9 +156,18 @@ def _refuse_constant(literal: str) -> NoReturn:
     raise ValueError(f"number {literal[:32]} is not allowed here")
 
 
-def _verify_depth(value: JsonValue, left: int) -> None:
-    if isinstance(value, list | dict):
-        if left == 0:
-            raise ValueError(f"nested deeper than {MAX_DEPTH}")
-        for child in value.values() if isinstance(value, dict) else value:
-            _verify_depth(child, left - 1)
+def _verify_depth(text: str) -> None:
+    """Peels brackets outside strings pair by pair, before any recursive reader sees the text.
+
+    Crash: the standard reader overflows the C stack where an importing program has raised the
+    interpreter's recursion limit.
+    """
+    unescaped = text.replace("\\\\", "").replace('\\"', "")
+    structure = "".join(unescaped.split('"')[::2]).encode()
+    brackets = structure.translate(None, NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    if brackets:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}, or brackets do not match")

@@ -309,7 +309,8 @@ def _committed_rows(event: Event, decoded: EventEntry) -> dict[str, JsonValue]:
 
 def _verify_meaning(event: Event, decoded: EventEntry, rows: dict[str, JsonValue]) -> None:
     withheld = gaps(((row.index, row.pointer) for row in event.rows), decoded.row_count)
-    verify_nothing_decisive_withheld(rows, withheld)
+    names_more = decoded.item_count > len(event.items)
+    verify_nothing_decisive_withheld(rows, withheld, names_more=names_more)
     op = operation(rows)
     if op != decoded.op:
         raise RefusedError(f"the entry says op {decoded.op}, the rows say {op.name}")
