@@ -157,7 +157,8 @@ def undone_steps(walk: Walk) -> dict[bytes, set[bytes]]:
 def _declared_void(steps: Sequence[Step]) -> set[bytes]:
     """Return the leaf hashes that VOIDs take out by `refers` or as error declarations.
 
-    Only the same party may. A later VOID may take out an earlier one.
+    Only the same party may. A later VOID may take out an earlier one, so the last goes first; a
+    declaration has the time of what it declares wrong, and may have been logged before it.
     """
     party_of = {step.leaf_hash: step.party for step in steps}
     alike = defaultdict(list)
@@ -165,7 +166,8 @@ def _declared_void(steps: Sequence[Step]) -> set[bytes]:
         if not _declares_error(step):
             alike[_likeness(step)].append(step)
     out: set[bytes] = set()
-    for void in reversed([step for step in steps if step.op is Op.VOID]):
+    voids = [step for step in reversed(steps) if step.op is Op.VOID]
+    for void in sorted(voids, key=lambda step: (-step.time_ms, not _declares_error(step))):
         if void.leaf_hash in out:
             continue
         if _declares_error(void):

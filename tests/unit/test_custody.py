@@ -1,0 +1,372 @@
+"""Custody: what moves an item, what contradicts, what must stay silent (epcis d1)."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.core.custody import NEVER, FindingClass, Rule, Severity, Status, fold
+from ledger.core.steps import MAX_NESTING
+from tests.custody_story import histories, item_of, key, raised, scenario_steps, story, told
+
+SCENARIOS = Path(__file__).parents[1] / "vectors" / "clone-scenarios"
+COVERED = {rule.value for rule in Rule}
+BORN = "MFG commission a"
+
+SILENT: dict[str, tuple[str, ...]] = {
+    "normal flow": (
+        BORN, "MFG ship a > WH1", "WH1 receive a", "WH1 ship a > PHA", "PHA receive a",
+        "PHA dispense a"),
+    "receiving, then accepting": (
+        BORN, "MFG ship a > WH1", "WH1 receive a", "WH1 receive a"),
+    "late arrival with consistent times": (
+        BORN, "@3 WH1 receive a", "@4 WH1 ship a > PHA", "@2 MFG ship a > WH1"),
+    "receipt logged before its shipment": (BORN, "@3 WH1 receive a", "@4 WH1 ship a > PHA"),
+    "void_shipping, then shipped to another": (
+        BORN, "MFG ship a > WH1", "MFG void a", "MFG ship a > WH2", "WH2 receive a"),
+    "void that names the shipment": (
+        BORN, "MFG ship a > WH1", "MFG void a refers 1", "MFG ship a > WH2", "WH2 receive a"),
+    "double shipment, the later one voided": (
+        BORN, "MFG ship a > WH1", "MFG ship a > WH2", "MFG void a", "WH1 receive a"),
+    "shipment declared wrong, the correction at the same time": (
+        BORN, "@1 MFG ship a > WH1", "MFG declare 1", "@1 MFG ship a > WH2", "WH2 receive a"),
+    "shipment declared wrong and repeated alike": (
+        BORN, "@1 MFG ship a > WH1", "MFG declare 1", "@1 MFG ship a > WH1", "WH1 receive a"),
+    "void_shipping declared wrong, then received": (
+        BORN, "MFG ship a > WH1", "MFG void a", "MFG declare 2", "WH1 receive a"),
+    "destroyed by mistake, shipped": (
+        BORN, "MFG destroy a", "MFG declare 1", "MFG ship a > WH1", "WH1 receive a"),
+    "commissioned by mistake, commissioned again": (
+        BORN, "MFG declare 0", "MFG commission a"),
+    "return and resale": (
+        BORN, "MFG ship a > WH1", "WH1 receive a", "WH1 ship a > MFG", "MFG receive a",
+        "MFG ship a > WH2", "WH2 receive a"),
+    "refused, sent back without receipts, sold to another": (
+        BORN, "MFG ship a > WH1", "WH1 ship a > MFG", "MFG ship a > WH2"),
+    "came back to the shipper": (
+        BORN, "MFG ship a > WH1", "MFG receive a", "MFG ship a > WH2", "WH2 receive a"),
+    "shipped on without a receipt": (
+        BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "PHA receive a"),
+    "shipped to nobody named": (
+        BORN, "MFG ship a", "WH1 receive a", "WH1 ship a", "PHA ship a > PHB"),
+    "one shipment told twice": (BORN, "@1 MFG ship a > WH1", "@1 MFG ship a > WH1"),
+    "pallet and content in one shipment": (
+        BORN, "MFG pack a in P", "MFG ship a P > WH1", "WH1 receive a P", "WH1 ship P > PHA",
+        "PHA receive a", "PHA dispense a"),
+    "pallet shipped and received, children inferred": (
+        "MFG commission a b", "MFG commission P", "MFG pack a b in P", "MFG ship P > WH1",
+        "WH1 receive P", "WH1 unpack a in P", "WH1 ship a > PHA", "PHA receive a",
+        "WH1 unpack-all in P", "WH1 ship b > PHA"),
+    "children used without an unpack": (
+        "MFG commission a b", "MFG pack a b in P", "MFG ship P > WH1", "WH1 receive P",
+        "WH1 ship a > PHA", "PHA receive a", "PHA dispense a", "WH1 ship P > WH2", "WH2 receive P"),
+    "unpacked by the addressee without a receipt": (
+        BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 unpack-all in P", "WH1 ship a > PHA"),
+    "one child received before the pallet": (
+        BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive a", "WH1 ship a > PHA",
+        "WH1 receive P", "PHA receive a"),
+    "pallet shipment voided while one child is out": (
+        BORN, "MFG pack a in P", "MFG ship P > WH1", "MFG unpack-all in P", "MFG void P refers 2",
+        "MFG ship a > WH2"),
+    "one child voided out of a pallet's shipment": (
+        "MFG commission a b", "MFG pack a b in P", "MFG ship P > WH1", "MFG void a",
+        "MFG unpack a in P", "MFG ship a > WH2", "WH1 receive P"),
+    "one child voided by reference to the pallet's shipment": (
+        "MFG commission a b", "MFG pack a b in P", "MFG ship P > WH1", "MFG void a refers 2",
+        "MFG unpack a in P", "MFG ship a > WH2", "WH1 receive P"),
+    "packed by mistake": (
+        "MFG commission a P", "MFG pack a in P", "MFG declare 1", "MFG ship P > WH1",
+        "MFG ship a > WH2"),
+    "unpacked and repacked": (
+        "MFG commission a b", "MFG commission P Q", "MFG pack a b in P", "MFG unpack a in P",
+        "MFG pack a in Q", "MFG ship P > WH1", "MFG ship Q > WH2"),
+    "wholesaler's tote": (
+        BORN, "MFG ship a > WH1", "WH1 pack a in T", "WH1 ship T > PHA", "PHA receive T",
+        "PHA unpack-all in T", "PHA dispense a"),
+    "nested containers": (
+        BORN, "MFG pack a in C", "MFG pack C in P", "MFG ship P > WH1", "WH1 receive P",
+        "WH1 unpack C in P", "WH1 ship C > PHA", "PHA receive C", "PHA ship a > PHB"),
+    "3PL: goods, then title, then delivery": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "MFG ship a > WH1", "TPL ship a via WH1",
+        "WH1 receive a", "WH1 ship a > PHA"),
+    "3PL: title sold while the goods are on their way to it": (
+        BORN, "MFG ship a via TPL", "MFG ship a > WH1", "TPL receive a", "TPL ship a > WH1",
+        "WH1 receive a"),
+    "3PL: delivers before the owner reports the sale": (
+        BORN, "MFG ship a via TPL", "TPL ship a > WH1", "MFG ship a > WH1", "WH1 receive a"),
+    "3PL: named beside the buyer, who accepts title first": (
+        BORN, "MFG ship a > WH1 via TPL", "TPL receive a", "WH1 receive a", "TPL ship a via WH1",
+        "WH1 receive a", "WH1 ship a > PHA"),
+    "3PL: the buyer sells on before delivery": (
+        BORN, "MFG ship a > WH1 via TPL", "WH1 ship a > PHA", "TPL receive a", "TPL ship a > PHA",
+        "PHA receive a"),
+    "3PL: returned to the owner": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "TPL ship a via MFG", "MFG receive a",
+        "MFG ship a > WH1"),
+    "sold, then given to a carrier": (
+        BORN, "MFG ship a > WH1", "MFG ship a via CAR", "WH1 receive a"),
+    "goods came back, title too": (
+        BORN, "MFG ship a > WH1", "MFG receive a", "MFG ship a via TPL", "TPL receive a",
+        "MFG ship a > WH2"),
+    "pallet and content in one shipment to nobody named": (
+        BORN, "MFG pack a in P", "MFG ship a P"),
+    "declared wrong, the shipment before it voided": (
+        BORN, "MFG ship a > WH1", "MFG ship a via TPL", "MFG declare 2", "MFG void a",
+        "MFG ship a > WH2"),
+    "transformed": ("MFG commission a", "MFG consume a", "MFG produce b", "MFG ship b > WH1"),
+    "commissioned and the output of a transformation": ("MFG commission b", "MFG produce b"),
+    "decommissioned, then destroyed by the same party": (
+        BORN, "MFG decommission a", "MFG destroy a"),
+    "child only seen inside a shipped container": ("MFG pack a in P", "MFG ship P > WH1"),
+    "container listed with its children at shipment": (
+        "MFG commission P", "MFG ship-listed a > WH1 in P"),
+    "class-level keys": ("MFG count lot", "MFG ship-class lot > WH1", "MFG ship-class lot > WH2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_honest_trade_raises_nothing(name: str) -> None:
+    assert raised(told(*SILENT[name])) == {}
+
+
+Contradiction = tuple[tuple[str, ...], dict[tuple[str, str], tuple[int, ...]]]
+FLAGGED: dict[str, Contradiction] = {
+    "commissioned twice": (
+        (BORN, "LAB commission a", "MFG commission a"), {("a", "DUPLICATE_COMMISSION"): (0, 1, 2)}),
+    "commissioned again after destruction": (
+        (BORN, "MFG destroy a", "MFG commission a"), {("a", "DUPLICATE_COMMISSION"): (0, 2)}),
+    "sold twice": (
+        (BORN, "MFG ship a > WH1", "MFG ship a > WH2"), {("a", "DOUBLE_SHIP"): (1, 2)}),
+    "sold twice to one customer": (
+        (BORN, "MFG ship a > WH1", "MFG ship a > WH1"), {("a", "DOUBLE_SHIP"): (1, 2)}),
+    "sold, then shipped to nobody named at the same instant": (
+        (BORN, "@1 MFG ship a", "@1 MFG ship a"), {("a", "DOUBLE_SHIP"): (1, 2)}),
+    "sold three times: one finding, all evidence": (
+        (BORN, "MFG ship a > WH1", "MFG ship a > WH2", "MFG ship a > PHA"),
+        {("a", "DOUBLE_SHIP"): (1, 2, 3)}),
+    "back-dated sale": (
+        (BORN, "@3 MFG ship a > WH1", "@4 WH1 receive a", "@2 MFG ship a > WH2"),
+        {("a", "DOUBLE_SHIP"): (1, 3)}),
+    "sold by its owner and by the 3PL that keeps it": (
+        (BORN, "MFG ship a via TPL", "TPL receive a", "TPL ship a > PHA", "MFG ship a > WH1"),
+        {("a", "DOUBLE_SHIP"): (3, 4)}),
+    "sold twice, title goes with the receipt": (
+        (BORN, "MFG ship a > WH1", "MFG ship a > WH2", "WH2 receive a", "WH2 ship a via TPL",
+         "TPL receive a", "WH2 ship a > PHA"),
+        {("a", "DOUBLE_SHIP"): (1, 2)}),
+    "corrected alike, then sold again: the correction is the evidence": (
+        (BORN, "@1 MFG ship a > WH1", "MFG declare 1", "@1 MFG ship a > WH1", "MFG ship a > WH2"),
+        {("a", "DOUBLE_SHIP"): (3, 4)}),
+    "void taken back, then sold again": (
+        (BORN, "MFG ship a > WH1", "MFG void a refers 1", "MFG void a refers 2",
+         "MFG ship a > WH2"),
+        {("a", "DOUBLE_SHIP"): (1, 4)}),
+    "pallet sold, child sold": (
+        (BORN, "MFG pack a in P", "MFG ship P > WH1", "MFG ship a > WH2"),
+        {("a", "DOUBLE_SHIP"): (2, 3)}),
+    "child sold, its pallet sold after it": (
+        (BORN, "MFG pack a in P", "MFG ship a > WH2", "MFG ship P > WH1"),
+        {("a", "DOUBLE_SHIP"): (2, 3)}),
+    "child of a nested container sold alone": (
+        (BORN, "MFG pack a in C", "MFG pack C in P", "MFG ship P > WH1", "MFG ship a > WH2"),
+        {("a", "DOUBLE_SHIP"): (3, 4)}),
+    "both customers confirm": (
+        (BORN, "MFG ship a > WH1", "MFG ship a > WH2", "WH2 receive a", "WH1 receive a"),
+        {("a", "DOUBLE_SHIP"): (1, 2), ("a", "DOUBLE_RECEIVE"): (3, 4)}),
+    "received by another, then by the addressee": (
+        (BORN, "MFG ship a > WH1", "WH2 receive a", "WH1 receive a"),
+        {("a", "DOUBLE_RECEIVE"): (2, 3)}),
+    "received twice out of a pallet": (
+        (BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive P", "WH2 receive a"),
+        {("a", "DOUBLE_RECEIVE"): (3, 4)}),
+    "shipped by the former owner": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "MFG ship a > WH2"),
+        {("a", "SHIP_BY_NON_OWNER"): (2, 3)}),
+    "shipped by a stranger: the owner is not blamed": (
+        (BORN, "EVE ship a > WH2", "MFG ship a > WH1"), {("a", "SHIP_BY_NON_OWNER"): (0, 1)}),
+    "stranger packs, ships and unpacks another's item": (
+        (BORN, "EVE pack a in P", "EVE ship P > WH2", "EVE unpack-all in P", "EVE ship a > WH2"),
+        {("a", "SHIP_BY_NON_OWNER"): (0, 4)}),
+    "stranger's void does not help": (
+        (BORN, "MFG ship a > WH1", "EVE void a", "EVE void a refers 1", "MFG ship a > WH2"),
+        {("a", "DOUBLE_SHIP"): (1, 4)}),
+    "void after the receipt does not bring it back": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "MFG void a", "MFG ship a > WH2"),
+        {("a", "SHIP_BY_NON_OWNER"): (2, 4)}),
+    "void of a shipment that was shipped on": (
+        (BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "MFG void a", "MFG ship a > WH2"),
+        {("a", "SHIP_BY_NON_OWNER"): (2, 4), ("a", "DOUBLE_SHIP"): (2, 4)}),
+    "used after destruction": (
+        (BORN, "MFG destroy a", "MFG ship a > WH1", "WH1 receive a"),
+        {("a", "USE_AFTER_DECOMMISSION"): (1, 2, 3)}),
+    "seen after dispensing": (
+        (BORN, "MFG dispense a", "PHA observe a"), {("a", "USE_AFTER_DECOMMISSION"): (1, 2)}),
+    "destroyed by another after its destruction": (
+        (BORN, "MFG destroy a", "PHA destroy a"), {("a", "USE_AFTER_DECOMMISSION"): (1, 2)}),
+    "dispensed in many pharmacies: one case": (
+        (BORN, "PHA dispense a", "PHA decommission a", "PHB dispense a", "PHC dispense a"),
+        {("a", "DOUBLE_DISPENSE"): (1, 3, 4)}),
+    "never commissioned": (
+        ("MFG ship a > WH1", "WH1 receive a"), {("a", "NOT_COMMISSIONED"): (0, 1)}),
+    "never commissioned, used after unpacking": (
+        ("MFG pack a in P", "MFG unpack a in P", "MFG ship a > WH1"),
+        {("a", "NOT_COMMISSIONED"): (2,)}),
+    "commission taken back": (
+        (BORN, "MFG void a refers 0", "MFG ship a > WH1"), {("a", "NOT_COMMISSIONED"): (2,)}),
+    "one of two events of an instant declared wrong": (
+        (BORN, "@0 MFG ship a > WH1", "MFG declare 0"), {("a", "NOT_COMMISSIONED"): (1,)}),
+    "pallet that nobody packed": (
+        ("MFG ship P > WH1",), {("P", "NOT_COMMISSIONED"): (0,)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLAGGED)
+def test_contradiction_is_flagged_with_its_evidence(name: str) -> None:
+    lines, expected = FLAGGED[name]
+    named = {(key(item), rule): evidence for (item, rule), evidence in expected.items()}
+    assert raised(told(*lines)) == named
+
+
+Standing = tuple[str, str | None, str | None, str | None]
+STATES: dict[str, tuple[tuple[str, ...], Standing]] = {
+    "commissioned": ((BORN,), ("commissioned", "MFG", None, None)),
+    "in transit": ((BORN, "MFG ship a > WH1"), ("in_transit", "MFG", "WH1", None)),
+    "in transit to a 3PL": (
+        (BORN, "MFG ship a > WH1 via TPL"), ("in_transit", "MFG", "TPL", None)),
+    "in transit to nobody named": ((BORN, "MFG ship a"), ("in_transit", "MFG", None, None)),
+    "held": ((BORN, "MFG ship a > WH1", "WH1 receive a"), ("held", "WH1", None, None)),
+    "title sold, goods at the 3PL": (
+        (BORN, "MFG ship a via TPL", "TPL receive a", "MFG ship a > WH1"),
+        ("held", "TPL", None, None)),
+    "voided": ((BORN, "MFG ship a > WH1", "MFG void a"), ("commissioned", "MFG", None, None)),
+    "first shipment stands": (
+        (BORN, "MFG ship a > WH1", "MFG ship a > WH2"), ("in_transit", "MFG", "WH1", None)),
+    "first receipt stands": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "WH2 receive a"), ("held", "WH1", None, None)),
+    "addressee wins over who received it first": (
+        (BORN, "MFG ship a > WH1", "WH2 receive a", "WH1 receive a"), ("held", "WH1", None, None)),
+    "stranger's shipment moves nothing": (
+        (BORN, "EVE ship a > WH2"), ("commissioned", "MFG", None, None)),
+    "packed": ((BORN, "MFG pack a in P"), ("commissioned", "MFG", None, "P")),
+    "follows its pallet": (
+        (BORN, "MFG pack a in P", "MFG ship P > WH1"), ("in_transit", "MFG", "WH1", "P")),
+    "follows its pallet to the end": (
+        (BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive P"), ("held", "WH1", None, "P")),
+    "follows the outermost container": (
+        (BORN, "MFG pack a in C", "MFG pack C in P", "MFG ship P > WH1", "WH1 receive P"),
+        ("held", "WH1", None, "C")),
+    "keeps what it has when unpacked by name": (
+        (BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive P", "WH1 unpack a in P"),
+        ("held", "WH1", None, None)),
+    "keeps what it has when all is unpacked": (
+        (BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive P", "WH1 unpack-all in P"),
+        ("held", "WH1", None, None)),
+    "goes its own way once unpacked": (
+        (BORN, "MFG pack a in P", "MFG unpack-all in P", "MFG ship P > WH1"),
+        ("commissioned", "MFG", None, None)),
+    "unknown child takes over its container's custody": (
+        ("MFG pack a in P", "MFG unpack a in P"), ("commissioned", "MFG", None, None)),
+    "unpacked from another container: stays": (
+        (BORN, "MFG pack a in P", "MFG unpack a in Q"), ("commissioned", "MFG", None, "P")),
+    "in the last of two containers": (
+        (BORN, "MFG pack a in P", "MFG pack a in Q"), ("commissioned", "MFG", None, "Q")),
+    "packed by its addressee: received": (
+        (BORN, "MFG ship a > WH1", "WH1 pack a in T"), ("held", "WH1", None, "T")),
+    "does not end with its container": (
+        (BORN, "MFG pack a in P", "MFG decommission P"), ("commissioned", "MFG", None, "P")),
+    "circle of containers is not closed": (
+        (BORN, "MFG pack a in P", "MFG pack P in a", "MFG ship P > WH1"),
+        ("in_transit", "MFG", "WH1", "P")),
+    "not its own container": ((BORN, "MFG pack a in a"), ("commissioned", "MFG", None, None)),
+    "dispensed": ((BORN, "MFG dispense a", "PHA receive a"), ("dispensed", "MFG", None, None)),
+    "destroyed": ((BORN, "MFG decommission a", "MFG destroy a"), ("destroyed", "MFG", None, None)),
+    "decommissioned": ((BORN, "MFG decommission a"), ("decommissioned", "MFG", None, None)),
+    "consumed": ((BORN, "MFG consume a", "MFG ship a > WH1"), ("consumed", "MFG", None, None)),
+    "produced": (("MFG produce a",), ("commissioned", "MFG", None, None)),
+    "shipped before it was commissioned": (
+        ("MFG ship a > WH1", BORN), ("in_transit", "MFG", "WH1", None)),
+    "class-level": (("MFG ship-class a > WH1",), ("unknown", None, None, None)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_state_says_where_the_item_is(name: str) -> None:
+    lines, (status, *parties) = STATES[name]
+    state = told(*lines).states[key("a")]
+    assert state.status == status
+    expected = [None if word is None else key(word) for word in parties]
+    assert [state.holder, state.shipped_to, state.container] == expected
+
+
+def test_last_entry_is_the_last_in_fold_order_with_the_containers() -> None:
+    lines = (BORN, "MFG pack a in P", "@9 WH1 receive P", "@8 MFG ship P > WH1")
+    state = told(*lines).states[key("a")]
+    assert (state.last_index, state.last_time) == (2, 9 * 3_600_000)
+
+
+def test_error_declaration_may_arrive_before_its_original() -> None:
+    entries = story(BORN, "MFG ship a > WH1", "MFG declare 1", "@6 MFG ship a > WH2")
+    arrived = [
+        [replace(step, log_index=index) for step in entry]
+        for index, entry in zip((0, 2, 1, 3), entries, strict=True)
+    ]
+    steps = histories(arrived)
+    outcome = fold(steps, steps.keys())
+    assert outcome.findings == []
+    assert outcome.states[key("a")].shipped_to == key("WH2")
+
+
+def test_item_without_entries_is_unknown() -> None:
+    state = fold({}, [key("a")]).states[key("a")]
+    assert (state.status, state.last_index, state.last_time) == (Status.UNKNOWN, NEVER, NEVER)
+
+
+def test_only_the_keys_asked_for_are_answered() -> None:
+    steps = histories(story(BORN, "MFG pack a in P", "MFG ship P > WH1", "MFG ship P > WH2"))
+    outcome = fold(steps, [key("a")])
+    assert list(outcome.states) == [key("a")]
+    assert set(raised(outcome)) == {(key("a"), "DOUBLE_SHIP")}
+
+
+def test_unjudged_keys_have_a_state_and_no_finding() -> None:
+    outcome = fold(histories(story("MFG ship a > WH1")), [key("a")], unjudged={key("a")})
+    assert outcome.findings == []
+    assert outcome.states[key("a")].status is Status.IN_TRANSIT
+
+
+def test_unpack_flag_beside_named_children_takes_out_only_these() -> None:
+    entries = story("MFG commission a b", "MFG pack a b in P", "MFG unpack-all a in P")
+    steps = histories(entries)
+    states = fold(steps, steps.keys()).states
+    assert states[key("a")].container is None
+    assert states[key("b")].container == key("P")
+
+
+def test_containers_nested_too_deep_are_not_followed() -> None:
+    states = told(*(f"MFG pack c{i + 1} in c{i}" for i in range(MAX_NESTING + 1))).states
+    assert states[key(f"c{MAX_NESTING}")].container == key(f"c{MAX_NESTING - 1}")
+    assert states[key(f"c{MAX_NESTING + 1}")].container is None
+
+
+def test_finding_says_rule_severity_class_and_indexes() -> None:
+    (finding,) = told(BORN, "MFG ship a > WH1", "WH1 receive a", "MFG ship a > WH2").findings
+    assert finding.code is Rule.SHIP_BY_NON_OWNER
+    assert finding.severity is Severity.CRITICAL
+    assert finding.finding_class is FindingClass.SUSPICIOUS
+    assert finding.detail == "Shipped by one who neither held nor owned it: 2, 3."
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("[CD]*.json")), ids=lambda path: path.stem)
+def test_clone_scenarios_raise_what_they_must_and_nothing_on_bystanders(path: Path) -> None:
+    document = json.loads(path.read_text())
+    scenario = scenario_steps(document)
+    found = raised(fold(scenario.steps, scenario.steps.keys()))
+    for must in document["must_flag"]:
+        if must["rule"] in COVERED:
+            evidence = found[item_of(must["epc"]), must["rule"]]
+            assert scenario.index_of[must["caused_by_submission"]] in evidence
+    bystanders = {item_of(epc) for epc in document["must_not_flag"]}
+    assert not bystanders & {item for item, _ in found}
+    if path.stem.startswith("C"):
+        assert found == {}
