@@ -165,6 +165,10 @@ class IntegrationTransaction(Protocol):
         """Return the items whose custody entries [start, end) may change."""
         ...
 
+    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys that custody rules do not judge: classes, assets and foreign names."""
+        ...
+
     def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
         """Return all steps of items and, recursively, of the containers that held them."""
         ...

@@ -5,11 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import Connection, text
 
 from ledger.core.custody import Finding, ItemState, Step
-from ledger.core.entries import FLAG_UNPACK_ALL, EventEntry, decode_event
+from ledger.core.entries import FLAG_UNPACK_ALL, EventEntry, Op, decode_event
+from ledger.core.steps import MAX_NESTING
 from ledger.store.bulk import copy_into
 
-# pack in case in pallet in load: a deeper chain of containers is a cycle; steps beyond stay unread.
-MAX_DEPTH = 10
+# The fold follows containers MAX_NESTING deep; what it asks for must have been read.
+MAX_DEPTH = MAX_NESTING + 1
+# Operations that change nothing for what is inside a container and is not named beside it.
+_QUIET = [Op.COMMISSION, Op.OBSERVE, Op.PACK, Op.UNPACK]
 _STATE_COLUMNS = (
     "item_key", "status", "holder", "shipped_to", "container", "last_index", "last_time",
 )  # fmt: skip
@@ -26,20 +29,20 @@ class CustodyTables:
     def touched_items(self, start: int, end: int) -> set[bytes]:
         """Return the items whose custody entries [start, end) may change.
 
-        These are the items that the entries name and, where a container was emptied at once or
-        got an entry older than its last, everything that was ever packed in it.
+        These are the items that the entries name and, where a container did more than being
+        packed or seen, or got an entry older than its last, everything ever packed in it.
         """
         named = self._connection.execute(
             text(
-                "SELECT r.item_key, bool_or(r.role = 1 AND get_byte(e.entry, 6) & :all = :all"
-                " OR s.last_time > ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))"
+                "SELECT r.item_key, bool_or(get_byte(e.entry, 5) <> ALL(:quiet)"
+                " OR get_byte(e.entry, 6) & :all = :all OR s.last_time > ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))"
                 "::bit(64)::bigint) AS reaches_inside"
                 " FROM item_rows r JOIN log_entries e USING (log_index)"
                 " LEFT JOIN item_states s USING (item_key)"
                 " WHERE r.log_index >= :start AND r.log_index < :end AND r.role <> 5"
                 " GROUP BY r.item_key"
             ),
-            {"start": start, "end": end, "all": FLAG_UNPACK_ALL},
+            {"start": start, "end": end, "all": FLAG_UNPACK_ALL, "quiet": _QUIET},
         ).all()
         touched = {row.item_key for row in named}
         inside = {row.item_key for row in named if row.reaches_inside}
@@ -55,6 +58,17 @@ class CustodyTables:
                 " WHERE p.item_key = ANY(:parents) AND p.role = 1 AND c.role = 2"
             ),
             {"parents": list(parents)},
+        )
+        return {row.item_key for row in rows}
+
+    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys that custody rules do not judge: classes, assets and foreign names."""
+        rows = self._connection.execute(
+            text(
+                "SELECT item_key FROM items WHERE item_key = ANY(:keys)"
+                " AND path !~ '^/(00/|01/[0-9]{14}/(21|235)/|8006/[0-9]{18}/21/)'"
+            ),
+            {"keys": list(keys)},
         )
         return {row.item_key for row in rows}
 
