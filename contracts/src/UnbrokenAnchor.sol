@@ -130,8 +130,11 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
     /// @inheritdoc IUnbrokenAnchor
     function pause(bytes32 logId, uint64 until, uint64 nonce, bytes calldata signature) external {
         Log storage log = _openLog(logId);
+        // A proposer may shift the time by seconds: nothing against a pause of days.
+        // slither-disable-next-line timestamp
         if (block.timestamp < log.pausedUntil) revert AnchoringPaused(log.pausedUntil);
         uint64 latest = uint64(block.timestamp) + _MAX_PAUSE;
+        // slither-disable-next-line timestamp
         if (until <= block.timestamp || until > latest) revert BadPauseEnd(latest);
         _takeOrder(log, Signatures.pause(logId, until, nonce), nonce, signature);
 
@@ -192,6 +195,7 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
     /// @dev The slow path: refuses while paused, else says who signs `newSize`. Ends itself once
     /// the pause is over and no rotation is pending; a later revert undoes that too.
     function _exception(Log storage log, uint64 newSize) private returns (address signer) {
+        // slither-disable-next-line timestamp
         if (block.timestamp < log.pausedUntil) revert AnchoringPaused(log.pausedUntil);
         Term storage term = log.terms[log.terms.length - 1];
         if (newSize < term.fromSize) return log.signer;
@@ -231,7 +235,8 @@ contract UnbrokenAnchor is IUnbrokenAnchor {
         bytes32 expected = sha256(
             abi.encodePacked(
                 "unbroken/log/v1\x00",
-                uint16(length),
+                // forge-lint: disable-next-line(unsafe-typecast)
+                uint16(length), // at most its maximum, as checked above
                 origin,
                 headSigner,
                 registrar,

@@ -27,10 +27,10 @@ contract Actors is LogFixture {
     }
 
     /// @dev A stolen signer key: true signatures over a log that parts below the head.
-    function fork(uint8 at, uint8 batch) external {
+    function fork(uint8 place, uint8 batch) external {
         (uint64 size,,) = _anchor.head(_logId);
         uint64 newSize = size + 1 + batch % 16;
-        ReferenceTree.Tree memory forked = ReferenceTree.Tree({forkAt: at % size, fork: 1});
+        ReferenceTree.Tree memory forked = ReferenceTree.Tree({forkAt: place % size, fork: 1});
         bytes32 root = ReferenceTree.root(forked, newSize);
         bytes memory signature = headSignature(_keyFor(newSize), newSize, root, 0);
         bytes32[] memory proof = ReferenceTree.proof(forked, size, newSize);

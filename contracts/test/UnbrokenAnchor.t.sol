@@ -149,11 +149,11 @@ contract UnbrokenAnchorTest is LogFixture {
     }
 
     /// forge-config: default.fuzz.runs = 512
-    function testFuzz_forkIsRefused(uint8 first, uint8 batch, uint8 at) public {
+    function testFuzz_forkIsRefused(uint8 first, uint8 batch, uint8 place) public {
         uint64 a = 1 + first % 60;
         uint64 b = a + 1 + batch % 60;
         openLog(a);
-        ReferenceTree.Tree memory forked = ReferenceTree.Tree({forkAt: at % a, fork: 1});
+        ReferenceTree.Tree memory forked = ReferenceTree.Tree({forkAt: place % a, fork: 1});
         bytes32 root = ReferenceTree.root(forked, b);
         bytes32[] memory proof = ReferenceTree.proof(forked, a, b);
         bytes memory signature = headSignature(SIGNER_KEY, b, root, 0);
@@ -162,12 +162,14 @@ contract UnbrokenAnchorTest is LogFixture {
     }
 
     /// forge-config: default.fuzz.runs = 512
-    function testFuzz_damagedProofIsRefused(uint8 first, uint8 batch, uint8 at, uint8 bit) public {
+    function testFuzz_damagedProofIsRefused(uint8 first, uint8 batch, uint8 place, uint8 bit)
+        public
+    {
         uint64 a = 1 + first % 60;
         uint64 b = a + 1 + batch % 60;
         openLog(a);
         bytes32[] memory proof = ReferenceTree.proof(_tree, a, b);
-        proof[at % proof.length] ^= bytes32(uint256(1) << bit);
+        proof[place % proof.length] ^= bytes32(uint256(1) << bit);
         _expectInconsistent(a, b, proof);
     }
 

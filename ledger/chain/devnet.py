@@ -1,8 +1,9 @@
 """The development network: one Anvil process of hardhat-free-devnet, on loopback.
 
-Blocks are mined when a transaction arrives, and by `mine`: an idle network writes nothing, where a
-block a second would add 150 MB of state a day. With one slot to an epoch `finalized` is two blocks
-behind `latest`, so two mined blocks make an anchor final. A block time can be asked for instead.
+Blocks are mined when a transaction arrives, and by `mine` and `settle`: an idle network stays
+small, where a block a second adds 150 MB of state a day, all of it written out at each dump. With one slot
+to an epoch `finalized` is two blocks behind `latest`, so two mined blocks make an anchor final. A
+block time can be asked for instead; it suits what runs for minutes.
 
 Crashes: the process survives its starter and writes its own process id before it runs, so that it
 can always be found. Its state is dumped every second; a kill loses at most that second, which looks
@@ -24,12 +25,13 @@ from pathlib import Path
 
 import orjson
 
-from ledger.chain.client import ChainClient
+from ledger.chain.client import FULL_TRANSACTIONS, ChainClient
 from ledger.chain.errors import ChainError, DevnetError
 
 CHAIN_ID = 31337
 DEFAULT_PORT = 8545
 STATE_INTERVAL_S = 1
+BLOCKS_TO_FINAL = 2
 # `finalized` is two blocks behind; a loaded state knows only its last block, so older balances
 # and records can be read again once these are mined.
 BLOCKS_AFTER_LOAD = 3
@@ -150,6 +152,20 @@ class Devnet:
     def mine(self, blocks: int = 1) -> None:
         """Mine empty blocks: two make everything mined before them final."""
         self.client().rpc("anvil_mine", hex(blocks))
+
+    def settle(self) -> None:
+        """Mine what is missing for every transaction to be final, nothing when all are.
+
+        For a process that serves the network for long: unlike a block time it adds no block while
+        nothing happens. Three requests.
+        """
+        client = self.client()
+        latest, final = client.latest_number(), client.finalized_number()
+        for number in range(latest, final, -1):
+            block = client.rpc("eth_getBlockByNumber", hex(number), FULL_TRANSACTIONS)
+            if block is not None and block["transactions"]:
+                self.mine(number + BLOCKS_TO_FINAL - latest)
+                return
 
     def checkpoint(self) -> None:
         """Keep a whole copy of the state, for the case that a kill cuts a dump short."""

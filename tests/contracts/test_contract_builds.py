@@ -45,9 +45,10 @@ def test_gas_of_a_billion_leaves_is_within_its_limits() -> None:
     assert max(billion["max"], billion["longest"]["gas"]) <= 116_000
 
 
-def test_locks_of_npm_name_no_host() -> None:
-    lock = (FOLDER / "package-lock.json").read_text()
-    assert "://" not in lock
-    assert "omit-lockfile-registry-resolved=true" in (FOLDER / ".npmrc").read_text()
+def test_npm_lock_holds_every_platform_of_the_pinned_tools() -> None:
     pins = orjson.loads((FOLDER / "package.json").read_bytes())["devDependencies"]
-    assert all(version[0].isdigit() for version in pins.values())
+    packages = orjson.loads((FOLDER / "package-lock.json").read_bytes())["packages"]
+    for tool in ("@foundry-rs/anvil", "@foundry-rs/forge"):
+        assert pins[tool][0].isdigit()
+        for name, version in packages[f"node_modules/{tool}"]["optionalDependencies"].items():
+            assert packages[f"node_modules/{name}"]["version"] == version == pins[tool]

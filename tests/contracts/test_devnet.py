@@ -129,6 +129,16 @@ def test_two_mined_blocks_make_everything_final(network: Devnet) -> None:
     assert client.finalized_number() == height
 
 
+def test_settling_makes_transactions_final_and_adds_nothing_when_they_are(network: Devnet) -> None:
+    client = network.client()
+    log = _anchored(network)
+    network.settle()
+    assert log.contract.head(log.log_id, "finalized") == log.head(3)
+    height = client.latest_number()
+    network.settle()
+    assert client.latest_number() == height
+
+
 def test_block_time_moves_finality_by_itself(tmp_path: Path) -> None:
     network = Devnet(tmp_path, port=0, block_time_s=1)
     network.start()
