@@ -8,7 +8,7 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -150,6 +150,21 @@ def to_owner(gln: str) -> list[Json]:
     return [{"type": "owning_party", "destination": f"https://id.gs1.org/417/{gln}"}]
 
 
+class Changes(TypedDict, total=False):
+    """Entry fields of an event, and commitments that are not the event's."""
+
+    flags: int
+    time: int
+    on_behalf_of: bytes
+    to_owner: bytes
+    to_possessor: bytes
+    refers: bytes
+    spends: bytes
+    items: list[tuple[bytes, int, str]]
+    rows: list[tuple[str, str]]
+    signed_by: Key
+
+
 @dataclass
 class Written:
     """One event entry and what was committed in it."""
@@ -276,7 +291,9 @@ class Log:
         head = b"UBE1" + bytes([10, 0, 0, 0]) + T0.to_bytes(8, "big") + self.head_key.address
         return self.append(head + Z + b"\x00\x02{}", None)
 
-    def write(self, gln: str, key: Key, event: Json, op: int, **changes: Any) -> Written:
+    def write(
+        self, gln: str, key: Key, event: Json, op: int, **changes: Unpack[Changes]
+    ) -> Written:
         """Logs an event. `changes`: entry fields, or `items` and `rows` to commit instead."""
         secret = hmac.digest(b"\x07" * 32, b"unbroken/event/v1\x00" + canonical(event), "sha256")
         written = Written(
@@ -373,75 +390,3 @@ class Log:
         if containers:
             bundle["containers"] = sorted(containers)
         return bundle
-
-
-MAKER, WHOLESALER, PHARMACY = "4012345000009", "0614141000005", "0300011111116"
-MAKER_KEY, WHOLESALER_KEY, PHARMACY_KEY = Key(3), Key(4), Key(5)
-
-
-def registered() -> Log:
-    """Genesis, clock, three parties with a key each."""
-    log = Log()
-    log.genesis()
-    log.clock()
-    for gln, key in (
-        (MAKER, MAKER_KEY),
-        (WHOLESALER, WHOLESALER_KEY),
-        (PHARMACY, PHARMACY_KEY),
-    ):
-        log.add_party(gln)
-        log.add_key(gln, key)
-    return log
-
-
-def commission(log: Log, **changes: Any) -> Written:
-    event = event_of(0, "ObjectEvent", "ADD", "commissioning", epcList=[PACK_A[0], PACK_B[0]])
-    return log.write(MAKER, MAKER_KEY, event, COMMISSION, **changes)
-
-
-def pack(log: Log, **changes: Any) -> Written:
-    children = [PACK_A[0], PACK_B[0]]
-    event = event_of(60, "AggregationEvent", "ADD", "packing", parentID=CASE[0], childEPCs=children)
-    return log.write(MAKER, MAKER_KEY, event, PACK, **changes)
-
-
-def ship(log: Log, at: int = 120, epc: str = CASE[0], **changes: Any) -> Written:
-    event = event_of(
-        at,
-        "ObjectEvent",
-        "OBSERVE",
-        "shipping",
-        epcList=[epc],
-        destinationList=to_owner(WHOLESALER),
-    )
-    changes = {"to_owner": party_of(WHOLESALER), **changes}
-    return log.write(MAKER, MAKER_KEY, event, HANDOFF, **changes)
-
-
-def unpack(log: Log, at: int = 180, **changes: Any) -> Written:
-    event = event_of(at, "AggregationEvent", "DELETE", "unpacking", parentID=CASE[0])
-    changes = {"flags": 2, **changes}
-    return log.write(WHOLESALER, WHOLESALER_KEY, event, UNPACK, **changes)
-
-
-def story() -> tuple[Log, Json]:
-    """Commission, pack, ship and unpack, and the bundle of one pack."""
-    log = registered()
-    for step in (commission, pack, ship, unpack):
-        step(log)
-    return log, log.bundle(PACK_A[1], [CASE[1]])
-
-
-def short_story() -> tuple[Log, Json]:
-    """One party, eight entries: the smallest bundle that uses every step."""
-    log = Log()
-    log.genesis()
-    log.clock()
-    log.add_party(MAKER)
-    log.add_key(MAKER, MAKER_KEY)
-    commission(log)
-    pack(log)
-    ship(log)
-    event = event_of(180, "AggregationEvent", "DELETE", "unpacking", parentID=CASE[0])
-    log.write(MAKER, MAKER_KEY, event, UNPACK, flags=2)
-    return log, log.bundle(PACK_A[1], [CASE[1]])

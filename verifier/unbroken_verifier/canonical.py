@@ -162,8 +162,9 @@ def _verify_depth(text: str) -> None:
     Crash: the standard reader overflows the C stack where an importing program has raised the
     interpreter's recursion limit.
     """
-    unescaped = text.replace("\\\\", "").replace('\\"', "")
-    structure = "".join(unescaped.split('"')[::2]).encode()
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    structure = "".join(text.split('"')[::2]).encode()
     brackets = structure.translate(None, NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:

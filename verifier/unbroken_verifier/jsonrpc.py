@@ -7,7 +7,7 @@ import json
 from http.client import HTTPException
 from time import monotonic
 from typing import Protocol
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -91,6 +91,9 @@ class HttpRpc:
                     # The socket's own timeout starts anew with each byte of a dripping answer.
                     if monotonic() > deadline:
                         raise RpcError(f"{self.name} takes more than {self._timeout_s:g} s")
+        except HTTPError as error:
+            error.close()
+            raise RpcError(f"{self.name} answers with HTTP status {error.code}") from error
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise RpcError(f"{self.name} cannot be reached: {_said(str(reason))}") from error

@@ -41,4 +41,6 @@ def printable(text: str) -> str:
 
     Attack: an origin or path with terminal escapes could repaint a verdict.
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
