@@ -26,7 +26,7 @@ def other_values(actual: int, rng: random.Random) -> list[int]:
 def test_every_byte_changed_to_eight_other_values_fails_a_named_step(part: int) -> None:
     raw = canonical(short_story()[1])
     verify_bundle(raw, policy=Policy())
-    rng = random.Random(part)  # noqa: S311  seeded on purpose
+    rng = random.Random(part)
     for place in range(part, len(raw), PARTS):
         for value in other_values(raw[place], rng):
             changed = raw[:place] + bytes([value]) + raw[place + 1 :]

@@ -6,6 +6,7 @@ exact and a file of megabytes is checked in one pass of C code.
 """
 
 import json
+from functools import partial
 from math import isinf
 from typing import NoReturn, TypeAlias
 
@@ -15,6 +16,7 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 
 MAX_DEPTH = 64  # docs/spec/event.md: nesting of a value; also keeps recursion small
 NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+MAX_INTEGER_DIGITS = 20  # of 2^64-1; int() of a longer text could take long
 MAX_SAFE_INTEGER = 2**53 - 1  # what every JSON reader holds exactly
 
 
@@ -30,11 +32,12 @@ def parse_canonical(raw: bytes) -> JsonValue:
     return value
 
 
-def parse_strict(raw: bytes) -> JsonValue:
+def parse_strict(raw: bytes, *, largest: int = MAX_SAFE_INTEGER) -> JsonValue:
     """Value of a JSON text without the traps: duplicate names, NaN, overflow, BOM, bad UTF-8.
 
-    An integer literal beyond 2^53-1 is read as the floating-point number it stands for, because
-    the canonical form of 1e20 is such a literal.
+    Args:
+        raw: the text.
+        largest: bound of integer literals; beyond 2^53-1 readers disagree (docs/spec/event.md).
 
     Raises:
         RefusedError: the text is not strict JSON.
@@ -45,7 +48,7 @@ def parse_strict(raw: bytes) -> JsonValue:
         value: JsonValue = json.loads(
             text,
             object_pairs_hook=_unique,
-            parse_int=_integer,
+            parse_int=partial(_integer, largest),
             parse_float=_finite,
             parse_constant=_refuse_constant,
         )
@@ -139,10 +142,10 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     return members
 
 
-def _integer(literal: str) -> int | float:
-    if len(literal) <= 17 and abs(exact := int(literal)) <= MAX_SAFE_INTEGER:  # noqa: PLR2004
-        return exact
-    return _finite(literal)
+def _integer(largest: int, literal: str) -> int:
+    if len(literal) > MAX_INTEGER_DIGITS or abs(value := int(literal)) > largest:
+        raise ValueError(f"an integer is beyond {largest}")
+    return value
 
 
 def _finite(literal: str) -> float:
