@@ -8,11 +8,13 @@ deployed but never named by a genesis entry is left behind and costs nothing but
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
 from ledger.chain.anchor_contract import deploy
+from ledger.chain.anchored_records import AnchoredRecords
 from ledger.chain.anchoring import LogOnChain
 from ledger.chain.client import ChainClient, FinalityPolicy
 from ledger.chain.devnet import Devnet, dev_accounts
@@ -24,7 +26,9 @@ from ledger.core.tiles import TileReader
 from ledger.keystore import Keystore, resolve_password
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
+from ledger.service.audit import Auditor
 from ledger.service.integrate import Integrator
+from ledger.service.look_up import LookUp
 from ledger.service.prove import Prover
 from ledger.service.publish import Publisher
 from ledger.service.register import Registrar
@@ -32,12 +36,19 @@ from ledger.service.sequence import Sequencer
 from ledger.service.vault import Vault
 from ledger.settings import Settings, prepare_home
 from ledger.store.anchor_store import SqlAnchorStore
+from ledger.store.audit_store import open_audit_store
 from ledger.store.database import EmbeddedPostgres, migrate, open_engine
 from ledger.store.intake import Intake
 from ledger.store.log_store import SqlLogStore
 from ledger.store.proof_store import SqlProofStore
+from ledger.store.read_store import SqlReadStore
 
-HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = "log-head", "registrar", "checkpoint", "storage"
+HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = (
+    "log-head",
+    "registrar",
+    "checkpoint",
+    "storage",
+)
 WALLET_KEY = "wallet"
 ORIGIN = "unbroken.example/log"
 # A block each second lets anchors become final on a devnet that nobody else uses.
@@ -86,6 +97,10 @@ class Node:
         store = SqlProofStore(self.engine)
         return Prover(store=store, vault=self.vault, tiles=TileReader(store.read_tile))
 
+    def reader(self) -> LookUp:
+        """Return the service that answers questions about jobs, items and the log."""
+        return LookUp(store=SqlReadStore(self.engine))
+
     def sequencer(self, pool: Executor | None = None) -> Sequencer:
         """Return the sequencer; pool recomputes commitments of large batches."""
         return Sequencer(
@@ -114,6 +129,15 @@ class Node:
             anchors=SqlAnchorStore(self.engine),
             chain=LogOnChain(client, self.identity, _wallet(self.settings, self.keystore)),
             interval_ms=self.settings.anchor_interval_ms,
+        )
+
+    def auditor(self) -> Auditor:
+        """Return the service that replays everything."""
+        return Auditor(
+            open_store=partial(open_audit_store, self.database_url),
+            identity=self.identity,
+            storage_key=self.keystore.secret(STORAGE_KEY),
+            records=AnchoredRecords(open_chain(self.settings), self.identity),
         )
 
 
@@ -152,7 +176,11 @@ def open_chain(settings: Settings) -> ChainClient:
 
 
 def _wallet(settings: Settings, keystore: Keystore) -> bytes:
-    return dev_accounts()[0].private_key if settings.has_own_devnet else keystore.private_key(WALLET_KEY)
+    return (
+        dev_accounts()[0].private_key
+        if settings.has_own_devnet
+        else keystore.private_key(WALLET_KEY)
+    )
 
 
 def open_node(settings: Settings) -> Node:

@@ -1,0 +1,153 @@
+"""What an audit needs from the outside: rows as they are stored, and the records of the chain."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+from ledger.core.audit_signatures import SignedEntry
+from ledger.core.steps import Step
+from ledger.service.ports import Head
+
+Row = tuple[Any, ...]
+
+
+class Extent(NamedTuple):
+    """What the log says of itself, and how much the tables hold; peaks are joined."""
+
+    sequenced: int
+    integrated: int
+    root: bytes
+    peaks: bytes
+    clock_ms: int
+    entries: int
+    last_submission: int
+    tiles: int
+    last_head: int
+
+
+class AuditBody(NamedTuple):
+    """One entry beside its stored content and item rows; None where none are stored."""
+
+    log_index: int
+    kind: int
+    entry: bytes
+    party: bytes | None
+    event_digest: bytes | None
+    content: bytes | None
+    sealed_secret: bytes | None
+    items_secret: bytes | None
+    positions: list[int] | None
+    keys: list[bytes] | None
+    roles: list[int] | None
+    spends: list[bytes | None] | None
+    paths: list[str | None] | None
+
+
+class AuditSubmission(NamedTuple):
+    """One stored submission; document is None for the registrar's facts."""
+
+    id: int
+    digest: bytes
+    signer: bytes
+    party: bytes
+    signature: bytes
+    issued_ms: int
+    doc_hash: bytes
+    sealed: bytes
+    document: bytes | None
+
+
+class AnchorFact(NamedTuple):
+    """A head that the ledger holds to be final on its chain."""
+
+    size: int
+    root: bytes
+    map_root: bytes
+
+
+class AuditStore(Protocol):
+    """One snapshot of the log's storage."""
+
+    def snapshot(self) -> str:
+        """Return the name by which other processes open the same snapshot."""
+        ...
+
+    def extent(self) -> Extent:
+        """Return how far the log says that it is, and what the tables hold."""
+        ...
+
+    def facts(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """Return genesis, party and key facts below size, by index."""
+        ...
+
+    def signed(self, start: int, end: int) -> list[SignedEntry]:
+        """Return entries [start, end) with the submissions that signed them."""
+        ...
+
+    def bodies(self, start: int, end: int) -> Iterator[AuditBody]:
+        """Yield entries [start, end), each with its content and item rows, if any."""
+        ...
+
+    def submissions(self, start: int, end: int) -> Iterator[AuditSubmission]:
+        """Yield submissions with ids [start, end)."""
+        ...
+
+    def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        """Return stored tiles [start, end) of a level by index."""
+        ...
+
+    def heads(self, start: int, end: int) -> list[Head]:
+        """Return heads with sizes [start, end), by size."""
+        ...
+
+    def final_anchors(self) -> list[AnchorFact]:
+        """Return what the ledger holds to be final on its chain, by size."""
+        ...
+
+    def directory(self) -> tuple[Mapping[bytes, Row], Mapping[bytes, Row]]:
+        """Return derived parties (path, name, active) and keys (party, active)."""
+        ...
+
+    def mismatched_results(self) -> list[Row]:
+        """Return (index, sentence) of answers and entries that do not fit each other."""
+        ...
+
+    def stray_custody(self) -> list[Row]:
+        """Return (what, item) of derived custody about items that no entry names."""
+        ...
+
+    def item_keys(self, after: bytes, below: bytes | None, size: int, limit: int) -> list[bytes]:
+        """Return the next items, by key, that entries below size name as objects."""
+        ...
+
+    def histories(self, keys: Collection[bytes], size: int) -> dict[bytes, list[Step]]:
+        """Return the steps below size of items and of the containers that held them."""
+        ...
+
+    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys that custody rules do not judge."""
+        ...
+
+    def custody(self, keys: Sequence[bytes]) -> tuple[set[Row], set[Row]]:
+        """Return derived states and findings of items, as rows."""
+        ...
+
+
+OpenStore = Callable[[str | None], AbstractContextManager[AuditStore]]
+"""Opens a new snapshot (None) or a named one; pickled into worker processes."""
+
+
+class AnchorRecords(Protocol):
+    """What the log's home contract says."""
+
+    def verify_code(self) -> None:
+        """Raise unless the contract at the address is the anchor contract."""
+        ...
+
+    def head(self) -> tuple[int, bytes] | None:
+        """Return size and root of the last head, None when the log is not open there."""
+        ...
+
+    def record(self, size: int) -> bytes | None:
+        """Return the record of a size, None when it was never anchored."""
+        ...

@@ -1,0 +1,222 @@
+"""What an audit replays, streamed from one snapshot of PostgreSQL.
+
+Rows come as plain tuples over binary cursors: an audit reads every row of the log, and objects
+would cost more than the hashes. The snapshot can be shared with other processes by its name.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from psycopg import Connection as Driver
+from sqlalchemy import Connection, text
+
+from ledger.core.audit_signatures import SignedEntry
+from ledger.core.steps import Step
+from ledger.service.audit_ports import AnchorFact, AuditBody, AuditSubmission, Extent, Row
+from ledger.service.ports import Head
+from ledger.store.custody_store import CustodyTables
+from ledger.store.database import open_engine
+
+# Rows of one fetch of a stream: an event with 5,000 packs has about 500 kB.
+BODIES_PER_FETCH = 32
+SUBMISSIONS_PER_FETCH = 8
+
+_SIGNED = """
+    SELECT e.log_index, e.kind, e.entry, e.leaf_hash, s.id, coalesce(e.position, -1),
+           coalesce(e.count, -1), coalesce(e.submission_path, ''), s.issued_ms, s.doc_hash,
+           s.signature, s.digest
+    FROM log_entries e LEFT JOIN submissions s ON s.id = e.submission_id
+    WHERE e.log_index >= %s AND e.log_index < %s ORDER BY e.log_index
+"""
+_BODIES = """
+    SELECT e.log_index, e.kind, e.entry, v.party, v.event_digest, v.content, v.sealed_secret,
+           v.items_secret, i.positions, i.keys, i.roles, i.spends, i.paths
+    FROM log_entries e LEFT JOIN events v USING (log_index) LEFT JOIN LATERAL (
+        SELECT array_agg(r.row_index ORDER BY r.row_index) AS positions,
+               array_agg(r.item_key ORDER BY r.row_index) AS keys,
+               array_agg(r.role ORDER BY r.row_index) AS roles,
+               array_agg(r.spends ORDER BY r.row_index) AS spends,
+               array_agg(p.path ORDER BY r.row_index) AS paths
+        FROM item_rows r LEFT JOIN items p USING (item_key) WHERE r.log_index = e.log_index
+    ) i ON true
+    WHERE e.log_index >= %s AND e.log_index < %s ORDER BY e.log_index
+"""
+_SUBMISSIONS = """
+    SELECT s.id, s.digest, s.signer, s.party, s.signature, s.issued_ms, s.doc_hash, s.sealed,
+           s.document
+    FROM submissions s WHERE s.id >= %s AND s.id < %s ORDER BY s.id
+"""
+# What was answered to partners against what is in the log, both ways.
+_RESULTS = """
+    SELECT log_index, 'the answer to its sender names another entry' FROM (
+        SELECT r.log_index FROM capture_results r LEFT JOIN log_entries e USING (log_index)
+        WHERE r.verdict = 'accepted' AND ((e.submission_id, e.position)
+              IS DISTINCT FROM (r.submission_id, r.position))
+    ) a
+    UNION ALL SELECT e.log_index, 'its sender was never answered' FROM log_entries e
+        LEFT JOIN capture_results r ON r.submission_id = e.submission_id
+             AND r.position = e.position AND r.verdict = 'accepted'
+        WHERE e.submission_id IS NOT NULL AND r.submission_id IS NULL
+    UNION ALL SELECT min(log_index), 'its leaf hash stands in the log ' || count(*) || ' times'
+        FROM log_entries GROUP BY leaf_hash HAVING count(*) > 1
+    LIMIT 100
+"""
+_STRAY = """
+    SELECT 'state' AS what, encode(item_key, 'hex') FROM item_states s WHERE NOT EXISTS
+        (SELECT 1 FROM item_rows r WHERE r.item_key = s.item_key AND r.role <> 5)
+    UNION ALL SELECT 'finding', encode(item_key, 'hex') FROM findings s WHERE NOT EXISTS
+        (SELECT 1 FROM item_rows r WHERE r.item_key = s.item_key AND r.role <> 5)
+    LIMIT 100
+"""
+
+
+class SqlAuditStore:
+    """Reads one snapshot; every method may stream while the log goes on growing."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take a connection inside a repeatable-read transaction."""
+        self._connection = connection
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, Driver):
+            raise TypeError("the audit reads through psycopg")
+        self._driver = driver
+
+    def snapshot(self) -> str:
+        """Return the name by which other processes open the same snapshot while this is open."""
+        return str(self._connection.execute(text("SELECT pg_export_snapshot()")).scalar_one())
+
+    def _rows(self, query: str, *values: object) -> list[Row]:
+        with self._driver.cursor(binary=True) as cursor:
+            return cursor.execute(query.encode(), values).fetchall()
+
+    def _stream(self, name: str, size: int, query: str, *values: object) -> Iterator[Row]:
+        with self._driver.cursor(name, binary=True) as cursor:
+            cursor.itersize = size
+            cursor.execute(query.encode(), values)
+            yield from cursor
+
+    def extent(self) -> Extent:
+        """Return how far the log says that it is, and what the tables hold."""
+        (row,) = self._rows(
+            "SELECT sequenced, integrated, root, peaks, clock_ms,"
+            " (SELECT count(*) FROM log_entries), (SELECT coalesce(max(id), 0) FROM submissions),"
+            " (SELECT count(*) FROM tiles), (SELECT coalesce(max(size), 0) FROM heads)"
+            " FROM log_state"
+        )
+        return Extent(*row)
+
+    def facts(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """Return genesis, party and key facts below size, by index."""
+        return iter(
+            self._rows(
+                "SELECT log_index, entry FROM log_entries WHERE kind <> 1 AND kind <> 10"
+                " AND log_index < %s ORDER BY log_index",
+                size,
+            )
+        )
+
+    def signed(self, start: int, end: int) -> list[SignedEntry]:
+        """Return entries [start, end) with the submissions that signed them."""
+        return [SignedEntry(*row) for row in self._rows(_SIGNED, start, end)]
+
+    def bodies(self, start: int, end: int) -> Iterator[AuditBody]:
+        """Yield entries [start, end), each with its content and item rows, if any."""
+        for row in self._stream("bodies", BODIES_PER_FETCH, _BODIES, start, end):
+            yield AuditBody(*row)
+
+    def submissions(self, start: int, end: int) -> Iterator[AuditSubmission]:
+        """Yield submissions with ids [start, end)."""
+        for row in self._stream("sent", SUBMISSIONS_PER_FETCH, _SUBMISSIONS, start, end):
+            yield AuditSubmission(*row)
+
+    def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        """Return stored tiles [start, end) of a level by index."""
+        return dict(
+            self._rows(
+                "SELECT tile_index, hashes FROM tiles WHERE level = %s AND tile_index >= %s"
+                " AND tile_index < %s",
+                level, start, end,
+            )
+        )  # fmt: skip
+
+    def heads(self, start: int, end: int) -> list[Head]:
+        """Return heads with sizes [start, end), by size."""
+        rows = self._rows(
+            "SELECT size, root, map_root, signature, note, published_ms FROM heads"
+            " WHERE size >= %s AND size < %s ORDER BY size",
+            start, end,
+        )  # fmt: skip
+        return [Head(**dict(zip(Head.__slots__, row, strict=True))) for row in rows]
+
+    def final_anchors(self) -> list[AnchorFact]:
+        """Return what the ledger holds to be final on its chain, with the heads, by size."""
+        rows = self._rows(
+            "SELECT a.size, h.root, h.map_root FROM anchors a JOIN heads h USING (size)"
+            " WHERE a.state = 'final' ORDER BY a.size"
+        )
+        return [AnchorFact(*row) for row in rows]
+
+    def directory(self) -> tuple[Mapping[bytes, tuple[str, str, bool]], Mapping[bytes, Row]]:
+        """Return derived parties (path, name, active) and keys (party, active)."""
+        parties = self._rows("SELECT party, path, name, active FROM parties")
+        keys = self._rows("SELECT address, party, active FROM party_keys")
+        return {row[0]: row[1:] for row in parties}, {row[0]: row[1:] for row in keys}
+
+    def mismatched_results(self) -> list[Row]:
+        """Return (index, sentence) of answers and entries that do not fit each other."""
+        return self._rows(_RESULTS)
+
+    def stray_custody(self) -> list[Row]:
+        """Return (what, item) of derived custody about items that no entry names."""
+        return self._rows(_STRAY)
+
+    def item_keys(self, after: bytes, below: bytes | None, size: int, limit: int) -> list[bytes]:
+        """Return the next items, by key, that entries below size name as objects."""
+        rows = self._rows(
+            "SELECT DISTINCT item_key FROM item_rows WHERE role <> 5 AND log_index < %s"
+            " AND item_key > %s AND (%s::bytea IS NULL OR item_key < %s)"
+            " ORDER BY item_key LIMIT %s",
+            size, after, below, below, limit,
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
+    def histories(self, keys: Collection[bytes], size: int) -> dict[bytes, list[Step]]:
+        """Return the steps below size of items and of the containers that held them."""
+        found = CustodyTables(self._connection).histories(keys)
+        return {
+            key: [step for step in steps if step.log_index < size] for key, steps in found.items()
+        }
+
+    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys that custody rules do not judge."""
+        return CustodyTables(self._connection).unjudged(keys)
+
+    def custody(self, keys: Sequence[bytes]) -> tuple[set[Row], set[Row]]:
+        """Return derived states and findings of items, as rows."""
+        states = self._rows(
+            "SELECT item_key, status, holder, shipped_to, container, last_index, last_time"
+            " FROM item_states WHERE item_key = ANY(%s)",
+            list(keys),
+        )
+        found = self._rows(
+            "SELECT item_key, code, severity, finding_class, detail, evidence FROM findings"
+            " WHERE item_key = ANY(%s)",
+            list(keys),
+        )
+        return set(states), {(*row[:-1], tuple(row[-1])) for row in found}
+
+
+@contextmanager
+def open_audit_store(url: str, snapshot: str | None) -> Iterator[SqlAuditStore]:
+    """Open a snapshot of the database at url: a new one, or the one that another process named."""
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            if snapshot is not None:
+                driver = connection.connection.driver_connection
+                if isinstance(driver, Driver):
+                    driver.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'".encode())
+            yield SqlAuditStore(connection)
+    finally:
+        engine.dispose()
