@@ -102,3 +102,18 @@ def test_every_decision_record_ends_with_what_obeys_it() -> None:
     for record in records:
         parts = re.findall(r"^## (.+)$", record.read_text(), re.MULTILINE)
         assert parts == ["Context", "Decision", "Consequences", "Obeyed by"], record.name
+
+
+def test_every_command_of_the_pages_exists() -> None:
+    fences = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    commands = {
+        line.split()[0]
+        for name, text in texts().items()
+        if name in {"README.md", "CONTRIBUTING.md"}
+        for fence in fences.findall(text)
+        for line in fence.splitlines()
+        if line.strip() and not line.startswith("#")
+    }
+    commands |= set(re.findall(r"`(scripts/\w+)", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert {"scripts/run", "scripts/test", "scripts/lock"} <= commands
+    assert [command for command in sorted(commands) if not (ROOT / command).is_file()] == []
