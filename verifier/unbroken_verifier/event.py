@@ -24,6 +24,7 @@ NAMING_LISTS = ROLES.keys() | QUANTITIES
 SPLIT_LISTS = NAMING_LISTS | {"bizTransactionList", "sourceList", "destinationList"}
 DECIDING = ("/type", "/action", "/bizStep", "/errorDeclaration", "/eventTime")
 DECIDING_LISTS = ("sourceList", "destinationList")
+ARRAYS = NAMING_LISTS | {"destinationList"}  # what the op and the item rows are made from
 CHILD_LISTS = ("childEPCs", "childQuantityList")
 POINTER = re.compile(r"/(?P<name>(?:[^/~]|~[01])*)(?:/(?P<part>(?:[^/~]|~[01])*))?", re.DOTALL)
 PLACE = re.compile(r"0|[1-9][0-9]*")
@@ -86,6 +87,8 @@ def verify_pointer(pointer: str, value: JsonValue) -> None:
             name == "ilmd" and isinstance(value, dict) and value
         ):
             raise RefusedError(f"row {pointer} holds what must be several rows")
+        if name in ARRAYS and not isinstance(value, list):
+            raise RefusedError(f"row {pointer} is no array")
     elif not (name == "ilmd" or (name in SPLIT_LISTS and PLACE.fullmatch(part))):
         raise RefusedError(f"pointer {pointer[:80]!r} is deeper than a row's")
 

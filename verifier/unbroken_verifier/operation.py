@@ -128,16 +128,18 @@ def receiver(rows: Mapping[str, JsonValue], kind: str, party: bytes) -> bytes:
         party: on whose behalf the event is.
 
     Raises:
-        RefusedError: a destination of that type has no well-formed identifier.
+        RefusedError: an element is no object with a `destination`, or one of that type is no
+            well-formed identifier.
     """
     named = set()
     for pointer, value in rows.items():
-        if not pointer.startswith("/destinationList/") or not isinstance(value, dict):
+        if not pointer.startswith("/destinationList/"):
             continue
-        if _word(value.get("type"), PARTY_TYPE_PREFIXES) == kind:
-            destination = value.get("destination")
-            if not isinstance(destination, str):
-                raise RefusedError(f"{pointer} names no party")
+        members = value if isinstance(value, dict) else {}
+        destination = members.get("destination")
+        if not isinstance(destination, str):
+            raise RefusedError(f"{pointer} has no destination")
+        if _word(members.get("type"), PARTY_TYPE_PREFIXES) == kind:
             named.add(party_key(party_path(destination)))
     if len(named) != 1 or party in named:
         return Z32
