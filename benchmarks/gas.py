@@ -129,7 +129,7 @@ class GasMeter:
 
 def seeded_pairs(exponent: int) -> list[tuple[int, int]]:
     """Return the (old, new) sizes measured at 2^exponent leaves."""
-    generator = random.Random(SEED + exponent)  # noqa: S311 - a reproducible sample, no secret
+    generator = random.Random(SEED + exponent)
     pairs = []
     for _ in range(PAIRS):
         old = generator.randrange(1 << exponent, 1 << exponent + 1)

@@ -1,9 +1,9 @@
 """The development network: one Anvil process of hardhat-free-devnet, on loopback.
 
 Blocks are mined when a transaction arrives, and by `mine` and `settle`: an idle network stays
-small, where a block a second adds 150 MB of state a day, all of it written out at each dump. With one slot
-to an epoch `finalized` is two blocks behind `latest`, so two mined blocks make an anchor final. A
-block time can be asked for instead; it suits what runs for minutes.
+small, where a block a second adds 150 MB of state a day, all of it written out at each dump. With
+one slot to an epoch `finalized` is two blocks behind `latest`, so two mined blocks make an anchor
+final. A block time can be asked for instead; it suits what runs for minutes.
 
 Crashes: the process survives its starter and writes its own process id before it runs, so that it
 can always be found. Its state is dumped every second; a kill loses at most that second, which looks

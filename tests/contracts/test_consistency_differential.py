@@ -30,7 +30,7 @@ def _agree(
 
 
 def _random_pairs(count: int) -> list[tuple[int, int]]:
-    generator = random.Random(SEED)  # noqa: S311 - reproducible, no secret
+    generator = random.Random(SEED)
     pairs = []
     for _ in range(count):
         new = generator.randrange(2, 600)
@@ -51,7 +51,7 @@ def test_solidity_and_python_accept_every_true_proof(log: AnchoredLog) -> None:
 
 
 def test_solidity_and_python_refuse_the_same_damage(log: AnchoredLog) -> None:
-    generator = random.Random(SEED + 1)  # noqa: S311 - as above
+    generator = random.Random(SEED + 1)
     for old, new in _random_pairs(25):
         hashes = reference_tree.leaves(new)
         proof = reference_tree.consistency_proof(old, hashes)

@@ -1,4 +1,4 @@
-"""What is committed is what the sources give; scripts/contracts runs forge's own tests."""
+"""What is committed is what the sources give, and forge's own tests hold."""
 
 import subprocess
 import sys
@@ -11,11 +11,10 @@ from ledger.chain.devnet import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "contracts"
-TOOLS = FOLDER / "node_modules" / ".bin"
 
 
-def _run(*command: str | Path, cwd: Path = ROOT) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def _run(*command: str) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
@@ -24,8 +23,22 @@ def test_artefacts_are_rebuilt_byte_for_byte() -> None:
     _run(sys.executable, "scripts/build_contracts.py", "--check")
 
 
+@pytest.mark.timeout(300)
+def test_forge_tests_hold() -> None:
+    _run("scripts/forge", "test")
+
+
+def test_solidity_is_formatted() -> None:
+    _run("scripts/forge", "fmt", "--check")
+
+
+def test_failing_forge_is_noticed() -> None:
+    with pytest.raises(AssertionError):
+        _run("scripts/forge", "build", "no-such-folder")
+
+
 def test_forge_builds_the_bytecode_that_is_shipped() -> None:
-    _run(TOOLS / "forge", "build", "src", cwd=CONTRACTS)
+    _run("scripts/forge", "build", "src")
     built = orjson.loads((CONTRACTS / "out/UnbrokenAnchor.sol/UnbrokenAnchor.json").read_bytes())
     shipped = orjson.loads((CONTRACTS / "artifacts/UnbrokenAnchor.json").read_bytes())
     assert built["bytecode"]["object"] == shipped["bytecode"]
