@@ -26,6 +26,31 @@ contract ConsistencyProofTest {
         }
     }
 
+    /// @dev The proof of the right halves, then the left half: one element more than those sizes
+    /// have.
+    function test_sizesWithoutTheLeftHalfAreRefused() public view {
+        for (uint64 b = 10; b <= 15; ++b) {
+            bytes32 newRoot = ReferenceTree.root(_tree, b);
+            for (uint64 a = 9; a < b; ++a) {
+                bytes32[] memory proof = ReferenceTree.proof(_tree, a, b);
+                bytes32 oldRoot = ReferenceTree.root(_tree, a);
+                assert(!_harness.isConsistent(a - 8, b - 8, oldRoot, newRoot, proof));
+            }
+        }
+    }
+
+    /// @dev A proof that ends before the new root is reached.
+    function test_newSizesTwiceAsLargeAreRefused() public view {
+        for (uint64 b = 2; b <= 9; ++b) {
+            bytes32 newRoot = ReferenceTree.root(_tree, b);
+            for (uint64 a = 1; a < b; ++a) {
+                bytes32[] memory proof = ReferenceTree.proof(_tree, a, b);
+                bytes32 oldRoot = ReferenceTree.root(_tree, a);
+                assert(!_harness.isConsistent(a, 2 * b, oldRoot, newRoot, proof));
+            }
+        }
+    }
+
     function test_equalSizesNeedEqualRootsAndNoProof() public view {
         bytes32 root = ReferenceTree.root(_tree, 5);
         assert(_harness.isConsistent(5, 5, root, root, new bytes32[](0)));

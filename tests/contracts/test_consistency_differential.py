@@ -73,14 +73,26 @@ def test_solidity_and_python_refuse_the_same_damage(log: AnchoredLog) -> None:
 
 
 def test_solidity_and_python_agree_on_wrong_sizes(log: AnchoredLog) -> None:
+    refused = 0
     for old, new in _random_pairs(25):
         hashes = reference_tree.leaves(new)
         proof = reference_tree.consistency_proof(old, hashes)
         roots = reference_tree.root(hashes[:old]), reference_tree.root(hashes)
-        for other_old, other_new in ((old + 1, new), (old, new + 1), (2 * old, 2 * new)):
-            if other_old < other_new:
+        sizes = [(old - 1, new), (old + 1, new), (old, new + 1), (old, 2 * new), (2 * old, 2 * new)]
+        for other_old, other_new in sizes:
+            if 0 < other_old < other_new:
                 # A proof can be true for other sizes too: what counts is that both say the same.
-                _agree(log, (other_old, roots[0]), (other_new, roots[1]), proof)
+                refused += not _agree(log, (other_old, roots[0]), (other_new, roots[1]), proof)
+    assert refused
+
+
+def test_solidity_and_python_refuse_sizes_without_the_left_half(log: AnchoredLog) -> None:
+    # The proof of the right halves, then the left half: one element more than those sizes have.
+    for old, new in combinations(range(17, 32), 2):
+        hashes = reference_tree.leaves(new)
+        proof = reference_tree.consistency_proof(old, hashes)
+        roots = reference_tree.root(hashes[:old]), reference_tree.root(hashes)
+        assert not _agree(log, (old - 16, roots[0]), (new - 16, roots[1]), proof)
 
 
 def test_another_log_with_a_true_signature_is_refused(log: AnchoredLog) -> None:
