@@ -125,7 +125,19 @@ class Keystore:
         """
         if not 16 <= nbytes <= MAX_SECRET_BYTES:  # noqa: PLR2004 - 128 bits, the least worth keeping
             raise KeystoreError(f"secret {name}: 16 to {MAX_SECRET_BYTES} bytes, got {nbytes}")
-        value, salt, nonce = (secrets.token_bytes(size) for size in (nbytes, 16, 12))
+        return self._write_secret(name, secrets.token_bytes(nbytes))
+
+    def copy_secret(self, name: str, to: str) -> None:
+        """Keep a secret under a second name: a party's, when its signing key is rotated.
+
+        Raises:
+            NotFoundError: There is no such secret.
+            KeystoreError: It does not open, or the new name is malformed or taken.
+        """
+        self._write_secret(to, self.secret(name))
+
+    def _write_secret(self, name: str, value: bytes) -> bytes:
+        salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
         key = _derive(self._password, salt, SCRYPT_N)
         document = {
             "format": _FORMAT,

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -133,6 +133,17 @@ def read_settings() -> Settings:
         SettingError: As `Settings.from_environment`.
     """
     return Settings.from_environment(os.environ)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a child process that shall run with these settings."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+    for member in fields(settings):
+        value = getattr(settings, member.name)
+        if value is not None:
+            text = os.fsdecode(value) if isinstance(value, bytes) else str(value)
+            kept[PREFIX + member.name.upper()] = text
+    return kept
 
 
 def prepare_home(settings: Settings) -> None:

@@ -1,0 +1,1 @@
+"""The command `unbroken`: one file per group of commands."""

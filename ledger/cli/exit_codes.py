@@ -1,0 +1,58 @@
+"""Exit codes: the one place where errors become numbers and one line for people."""
+
+from enum import IntEnum
+
+from ledger.chain.errors import ChainUnreachableError, DevnetError, WrongChainError
+from ledger.client import UnreachableError
+from ledger.core.errors import (
+    InvariantError,
+    LedgerError,
+    NotAnchoredError,
+    NotFoundError,
+    NotPermittedError,
+)
+from ledger.settings import SettingError
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code says."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_ANCHORED = 4
+    NOT_PERMITTED = 5
+
+
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (SettingError, ExitCode.USAGE),
+    (UnreachableError, ExitCode.UNREACHABLE),
+    (ChainUnreachableError, ExitCode.UNREACHABLE),
+    (WrongChainError, ExitCode.UNREACHABLE),
+    (DevnetError, ExitCode.UNREACHABLE),
+    (NotAnchoredError, ExitCode.NOT_ANCHORED),
+    (NotPermittedError, ExitCode.NOT_PERMITTED),
+    (NotFoundError, ExitCode.FAILED),
+    (LedgerError, ExitCode.FAILED),
+    (InvariantError, ExitCode.FAILED),
+    (OSError, ExitCode.FAILED),
+)
+
+
+def exit_code(error: Exception) -> ExitCode | None:
+    """Return the code of an error, None for one that nobody foresaw."""
+    from ledger.bootstrap import STORE_ERRORS  # noqa: PLC0415 -- two seconds, on failure only
+    from ledger.store.database import DatabaseError  # noqa: PLC0415
+
+    if isinstance(error, (DatabaseError, *STORE_ERRORS)):
+        return ExitCode.UNREACHABLE
+    return next((code for kind, code in _CODES if isinstance(error, kind)), None)
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's text in one line; attack: text from outside that commands a terminal."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UnreachableError):
+        text += "; is it up? `unbroken up`"
+    return "".join(one if one.isprintable() else "?" for one in text)

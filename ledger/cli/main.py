@@ -1,0 +1,69 @@
+"""The entry point: the commands, and errors as one line and an exit code."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from ledger.cli import audit, capture, demo, doctor, keys, parties, prove, running
+from ledger.cli.exit_codes import exit_code, one_line
+from ledger.cli.output import JsonFlag, JsonLinesFlag, Output
+
+app = typer.Typer(
+    name="unbroken",
+    help="The open ledger of custody for medicines and medical devices.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("up")(running.up)
+app.command("down")(running.down)
+app.command("status")(running.status)
+app.command("doctor")(doctor.doctor)
+app.add_typer(keys.app, name="key")
+app.add_typer(parties.app, name="party")
+app.command("capture")(capture.capture)
+app.command("prove")(prove.prove)
+app.command("audit")(audit.audit)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"unbroken {version('unbroken')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    as_json: JsonFlag = False,
+    as_lines: JsonLinesFlag = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda wanted: _print_version(wanted=wanted), is_eager=True,
+            help="Print the version.",
+        ),
+    ] = False,
+) -> None:  # fmt: skip
+    """The open ledger of custody for medicines and medical devices."""
+    context.obj = Output(as_json=as_json, as_lines=as_lines)
+
+
+def main() -> None:
+    """Run the command line; exit codes are those of `ledger.cli.exit_codes`."""
+    try:
+        app(prog_name="unbroken")
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        sys.stderr.write(f"unbroken: {one_line(error)}\n")
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
