@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import Error as PsycopgError
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.chain.anchor_contract import deploy
 from ledger.chain.anchored_records import AnchoredRecords
@@ -54,6 +56,8 @@ ORIGIN = "unbroken.example/log"
 # A block each second lets anchors become final on a devnet that nobody else uses.
 DEVNET_BLOCK_TIME_S = 1
 Step = Callable[[], bool]
+# What a database that fails or is away raises, for layers that may not know its drivers.
+STORE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, PsycopgError)
 
 
 @dataclass(slots=True)

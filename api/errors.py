@@ -1,0 +1,178 @@
+"""Errors on the wire: RFC 9457 problems, one table of statuses.
+
+Under /epcis the types are those of EPCIS 2.0's REST bindings (`epcisException:…`), elsewhere ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from api.guard import SECURITY_HEADERS
+from ledger.bootstrap import STORE_ERRORS
+from ledger.core.errors import (
+    LedgerError,
+    MalformedError,
+    NotAnchoredError,
+    NotFoundError,
+    NotPermittedError,
+    ProofError,
+    SignatureError,
+)
+
+PROBLEM_TYPE = "application/problem+json"
+EPCIS_PREFIX = "/epcis"
+# Longer values help nobody to find them, and may be a whole document.
+MAX_SHOWN = 120
+# A head is published within a second and final after the chain's own delay; asking sooner is idle.
+RETRY_ANCHOR_S = 5
+RETRY_STORE_S = 2
+
+
+class TooLargeError(LedgerError):
+    """A body is longer than this server takes."""
+
+
+class UnsupportedMediaTypeError(MalformedError):
+    """A body has a media type that is not taken here."""
+
+
+class UnsignedError(LedgerError):
+    """A document came without the submission that signs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of error is told; `epcis` is its type under /epcis."""
+
+    status: int
+    word: str
+    epcis: str
+    title: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_CHALLENGE = {"WWW-Authenticate": 'Unbroken-Submission realm="epcis"'}
+_UNAVAILABLE = Kind(
+    503, "unavailable", "ImplementationException", "A part of the ledger cannot be reached",
+    {"Retry-After": str(RETRY_STORE_S)},
+)  # fmt: skip
+_INTERNAL = Kind(500, "internal", "ImplementationException", "The ledger failed")
+_NOT_FOUND = Kind(404, "not-found", "NoSuchResourceException", "There is no such resource")
+_TOO_LARGE = Kind(413, "too-large", "CaptureLimitExceededException", "The body is too large")
+_MEDIA_TYPE = Kind(
+    415, "media-type", "UnsupportedMediaTypeException", "This media type is not taken here"
+)
+PROBLEMS: Mapping[type[Exception] | int, Kind] = {
+    MalformedError: Kind(400, "malformed", "ValidationException", "The input breaks its format"),
+    UnsupportedMediaTypeError: _MEDIA_TYPE,
+    SignatureError: Kind(
+        401, "signature", "SecurityException", "The signature does not prove its signer", _CHALLENGE
+    ),
+    UnsignedError: Kind(
+        401, "unsigned", "SecurityException", "The document is not signed", _CHALLENGE
+    ),
+    NotPermittedError: Kind(
+        403, "not-permitted", "SecurityException", "The signer may not do this"
+    ),
+    NotFoundError: _NOT_FOUND,
+    NotAnchoredError: Kind(
+        409, "not-anchored", "ImplementationException", "No final anchor covers this yet",
+        {"Retry-After": str(RETRY_ANCHOR_S)},
+    ),
+    TooLargeError: _TOO_LARGE,
+    ProofError: _INTERNAL,
+    LedgerError: _UNAVAILABLE,
+    TimeoutError: _UNAVAILABLE,
+    **dict.fromkeys(STORE_ERRORS, _UNAVAILABLE),
+    RequestValidationError: Kind(
+        422, "invalid-request", "ValidationException", "A parameter breaks its rule"
+    ),
+    400: Kind(400, "malformed", "ValidationException", "The request breaks its format"),
+    404: _NOT_FOUND,
+    405: Kind(405, "method", "ImplementationException", "This method is not taken here"),
+    413: _TOO_LARGE,
+    415: _MEDIA_TYPE,
+    500: _INTERNAL,
+}  # fmt: skip
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of app with a problem."""
+    for kind in PROBLEMS:
+        app.add_exception_handler(kind, _handle)
+    app.add_exception_handler(Exception, _handle)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    return problem(request.url.path, error)
+
+
+def problem(path: str, error: Exception) -> Response:
+    """Return the problem that tells of an error; what is not ours to tell stays in the log."""
+    kind = _kind(error)
+    members: dict[str, Any] = {
+        "type": f"epcisException:{kind.epcis}" if _is_epcis(path) else f"unbroken:{kind.word}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": _detail(error, kind, path),
+        **_members(error),
+    }
+    headers = {**kind.headers, **(getattr(error, "headers", None) or {})}
+    if kind is _INTERNAL:
+        # Sent from outside the guard.
+        headers |= {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+    return JSONResponse(members, kind.status, headers, PROBLEM_TYPE)
+
+
+def _is_epcis(path: str) -> bool:
+    return path == EPCIS_PREFIX or path.startswith(f"{EPCIS_PREFIX}/")
+
+
+def _kind(error: Exception) -> Kind:
+    known = PROBLEMS.get(getattr(error, "status_code", 0))
+    if known is not None:
+        return known
+    return next((PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS), _INTERNAL)
+
+
+def _detail(error: Exception, kind: Kind, path: str) -> str:
+    if kind is _INTERNAL:
+        return "The fault is in the ledger's log; it is not in what you sent."
+    if isinstance(error, (*STORE_ERRORS, TimeoutError)):
+        return "Nothing was stored or changed; send the same bytes again."
+    if isinstance(error, LedgerError):
+        return _shown(str(error), 1000)
+    if isinstance(error, RequestValidationError):
+        return "; ".join(f"{fault['field']}: {fault['rule']}" for fault in _faults(error))
+    return _shown(f"{path}: {getattr(error, 'detail', kind.title)}", 1000)
+
+
+def _members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, MalformedError):
+        return _fault(error.field, error.rule, error.value)
+    if isinstance(error, RequestValidationError):
+        faults = _faults(error)
+        return {**faults[0], "errors": faults}
+    return {}
+
+
+def _faults(error: RequestValidationError) -> Sequence[dict[str, str]]:
+    return [
+        _fault(".".join(map(str, fault["loc"][1:])), fault["msg"], fault.get("input"))
+        for fault in error.errors()
+    ]
+
+
+def _fault(name: str, rule: str, value: object) -> dict[str, str]:
+    shown = value.decode(errors="replace") if isinstance(value, bytes) else value
+    members = {"field": name, "rule": rule}
+    return members if shown is None else {**members, "value": _shown(str(shown), MAX_SHOWN)}
+
+
+def _shown(text: str, length: int) -> str:
+    """Return text that UTF-8 can carry, cut to length."""
+    return text[:length].encode(errors="backslashreplace").decode()

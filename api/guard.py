@@ -1,0 +1,93 @@
+"""What stands before every route: only loopback names are answered, and every answer is fenced in.
+
+A web page that binds its own name to 127.0.0.1 (DNS rebinding) is sent away by the Host header. No
+answer permits another origin to read it.
+"""
+
+from ipaddress import ip_address
+
+import orjson
+
+from api.asgi import Application, Message, Receive, Scope, Send
+
+# One policy for pages and answers alike: our own files only, no frames, no forms.
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    b" img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", _POLICY),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+]
+MISDIRECTED = 421
+# Clients name one or two hosts; an attacker may name any number.
+MAX_KNOWN_HOSTS = 64
+
+
+def is_loopback_host(host: str) -> bool:
+    """Tell whether a Host header names this machine's loopback, with or without a port."""
+    name, colon, port = host.rpartition(":")
+    if not colon or host.endswith("]"):
+        name, port = host, "0"
+    if not (port.isascii() and port.isdigit()):
+        return False
+    if name.lower() == "localhost":
+        return True
+    try:
+        address = ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
+    except ValueError:
+        return False
+    return address.is_loopback and (address.version == 6) == name.startswith("[")  # noqa: PLR2004
+
+
+class Guard:
+    """The outermost layer of the application that is ours."""
+
+    def __init__(self, app: Application) -> None:
+        """Take the application that is guarded."""
+        self._app = app
+        self._known: dict[bytes, bool] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 421 to another host's requests, and add the security headers to every answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def fenced(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+            await send(message)
+
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) == 1 and self._is_ours(hosts[0]):
+            await self._app(scope, receive, fenced)
+        else:
+            await _refuse(fenced)
+
+    def _is_ours(self, host: bytes) -> bool:
+        known = self._known.get(host)
+        if known is None:
+            known = is_loopback_host(host.decode("latin-1"))
+            if len(self._known) < MAX_KNOWN_HOSTS:
+                self._known[host] = known
+        return known
+
+
+async def _refuse(send: Send) -> None:
+    body = orjson.dumps(
+        {
+            "type": "unbroken:misdirected",
+            "title": "This server does not answer to that name",
+            "status": MISDIRECTED,
+            "detail": "Host is localhost or a loopback address.",
+        }
+    )
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": MISDIRECTED, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

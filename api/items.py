@@ -1,0 +1,159 @@
+"""Items: custody, history and evidence of one pack, case or pallet, named in any spelling."""
+
+import re
+from typing import Annotated
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api import schemas
+from api.routing import problems
+from ledger.core.custody import Finding
+from ledger.core.errors import MalformedError
+from ledger.core.identifiers import canonical_path
+from ledger.service.look_up import LookUp
+from ledger.service.prove import MEDIA_TYPE, Prover
+from ledger.service.read_ports import Item, Party, Sizes
+
+_PREFIX = "/items/"
+_PROOF = "/proof"
+# The domain that any Digital Link may stand on; a bare path is read as if it stood there.
+_GS1 = "https://id.gs1.org"
+# A Digital Link path begins with an application identifier or its short name, and has no scheme.
+_LINK = re.compile(r"[0-9a-z]{2,6}/", re.ASCII)
+_OTHER = "uri:"
+NO_STORE = {"Cache-Control": "no-store"}
+
+_ItemName = Annotated[
+    str,
+    Path(
+        description="Canonical path without its first slash, or a percent-encoded EPC URN or"
+        " Digital Link. A serial that reads `proof` is written `%70roof`.",
+        examples=["01/04012345111118/21/987"],
+    ),
+]
+
+
+def item_path(raw: str) -> str:
+    """Return the canonical path of an item as it stands, undecoded, in the path of a request.
+
+    Paths keep their escapes, since `%2F` in a serial is no slash; everything else is decoded once.
+
+    Raises:
+        MalformedError: It is no UTF-8, or claims a GS1 form and breaks it.
+    """
+    if _LINK.match(raw):
+        return canonical_path(f"{_GS1}/{raw}")
+    try:
+        return path_of_text(unquote(raw, errors="strict"))
+    except UnicodeDecodeError:
+        raise MalformedError("identifier", "must be UTF-8", raw) from None
+
+
+def path_of_text(text: str) -> str:
+    """Return the canonical path of an item in any spelling, its own canonical path included.
+
+    Raises:
+        MalformedError: It claims a GS1 form and breaks it.
+    """
+    if text.startswith("/"):
+        return canonical_path(_GS1 + text)
+    if _LINK.match(text):
+        return canonical_path(f"{_GS1}/{text}")
+    return canonical_path(text.removeprefix(_OTHER))
+
+
+def _raw_name(request: Request) -> str:
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1").partition("?")[0].removeprefix(_PREFIX)
+
+
+class ItemRoutes:
+    """The routes under /items."""
+
+    def __init__(self, reader: LookUp, prover: Prover) -> None:
+        """Take the services."""
+        self._reader, self._prover = reader, prover
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(tags=["Items"])
+        bundle = {
+            "description": "The evidence bundle, canonical JSON (docs/spec/bundle.md).",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        }
+        router.add_api_route(
+            "/items/{item:path}/proof", self.proof, methods=["GET"], response_class=Response,
+            responses={200: bundle, **problems(400, 404, 409)},
+        )  # fmt: skip
+        router.add_api_route(
+            "/items/{item:path}", self.item, methods=["GET"], response_model=schemas.Item,
+            response_model_exclude_none=True, responses=problems(400, 404, 422),
+        )  # fmt: skip
+        return router
+
+    def proof(self, request: Request, item: _ItemName) -> Response:  # noqa: ARG002 -- for OpenAPI; read raw
+        """Give the evidence of an item: what `unbroken-verify bundle` checks, byte for byte."""
+        name = _raw_name(request)
+        if not name.endswith(_PROOF):
+            return self._item_response(name)
+        bundle = self._prover.prove(item_path(name.removesuffix(_PROOF)))
+        return Response(bundle, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+    def _item_response(self, name: str) -> Response:
+        shown = _item(*self._reader.item(item_path(name)))
+        content = shown.model_dump_json(by_alias=True, exclude_none=True)
+        return Response(content, media_type="application/json", headers=NO_STORE)
+
+    def item(
+        self,
+        request: Request,
+        response: Response,
+        item: _ItemName,  # noqa: ARG002 -- for OpenAPI; read raw
+        after: Annotated[int, Query(ge=-1, description="Show events behind this index.")] = -1,
+    ) -> schemas.Item:
+        """Show who holds an item, its open findings, and up to 500 of its entries in the log."""
+        response.headers.update(NO_STORE)
+        return _item(*self._reader.item(item_path(_raw_name(request)), after))
+
+
+def _item(item: Item, sizes: Sizes) -> schemas.Item:
+    return schemas.Item(
+        item=item.path,
+        item_key=item.key.hex(),
+        status=item.status,
+        holder=_party(item.holder),
+        shipped_to=_party(item.shipped_to),
+        container=item.container,
+        findings=[schemas.ItemFinding(**finding_members(one)) for one in item.findings],
+        events=[
+            schemas.ItemEvent.model_validate(
+                {
+                    "index": event.index,
+                    "op": event.op.name,
+                    "time": schemas.iso_time(event.time_ms),
+                    "state": sizes.state(event.index),
+                }
+            )
+            for event in item.events
+        ],
+    )
+
+
+def _party(party: Party | None) -> schemas.PartyName | None:
+    if party is None:
+        return None
+    return schemas.PartyName(
+        party=party.party.hex(), name=party.name or None, path=party.path or None
+    )
+
+
+def finding_members(finding: Finding) -> dict[str, object]:
+    """Return the members of a finding but its item."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "finding_class": finding.finding_class,
+        "evidence": list(finding.evidence),
+        "detail": finding.detail,
+    }

@@ -1,0 +1,194 @@
+"""The log and its people: heads, tiles, parties, keys, findings, health."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api import schemas
+from api.items import finding_members, path_of_text
+from api.routing import problems
+from api.tiles import parse_tile
+from ledger.bootstrap import STORE_ERRORS
+from ledger.clock import now_ms
+from ledger.core.errors import MalformedError
+from ledger.core.facts import LogIdentity
+from ledger.core.identifiers import item_key
+from ledger.core.tiles import TILE_WIDTH
+from ledger.service.look_up import MAX_PAGE, LookUp
+from ledger.service.read_ports import Party
+
+# Nothing that is signed or hashed ever changes: caches may keep it for a year.
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+# A partial tile is right for ever, but is asked for only until it is full.
+_SHORTLY = {"Cache-Control": "public, max-age=60"}
+_FRESH = {"Cache-Control": "no-cache"}
+_NOTE = "text/plain; charset=utf-8"
+_TILE = "application/octet-stream"
+# A worker that is this late is stopped or stuck.
+BEHIND_MS = 60_000
+_ADDRESS = re.compile(r"(?:0x)?([0-9a-f]{40})", re.ASCII)
+_CURSOR = re.compile(r"([0-9a-f]{64})\.([A-Z_]{1,64})", re.ASCII)
+
+
+def _text(media_type: str, description: str, example: str | None = None) -> dict[str, object]:
+    schema = {"type": "string"} if example else {"type": "string", "format": "binary"}
+    content = {"schema": schema, **({"example": example} if example else {})}
+    return {"description": description, "content": {media_type: content}}
+
+
+class LogRoutes:
+    """The routes about the log as a whole."""
+
+    def __init__(self, reader: LookUp, identity: LogIdentity) -> None:
+        """Take the service and what the log's first entry fixed."""
+        self._reader, self._identity = reader, identity
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter()
+        note = _text(
+            "text/plain", "A C2SP signed note.", "unbroken.example/log\n29\n…\n\n— unbroken…\n"
+        )
+        head = {200: note, **problems(404, 422)}
+        tile = {200: _text(_TILE, "Hashes, 32 bytes each."), **problems(400, 404)}
+        for path, endpoint, tag, responses in (
+            ("/log", self.log, "Log", problems()),
+            ("/checkpoint", self.checkpoint, "Log", head),
+            ("/checkpoint/{size}", self.checkpoint_of, "Log", head),
+            ("/tile/{level}/{tile:path}", self.tile, "Log", tile),
+            ("/findings", self.findings, "Findings", problems(400, 422)),
+            ("/parties", self.parties, "Parties", problems()),
+            ("/keys/{address}", self.key, "Parties", problems(400, 404)),
+        ):
+            router.add_api_route(
+                path, endpoint, methods=["GET"], tags=[tag], responses=responses,
+                response_model_exclude_none=True,
+            )  # fmt: skip
+        router.add_api_route(
+            "/health", self.health, methods=["GET"], tags=["Log"],
+            response_model=schemas.Health, response_model_exclude_none=True,
+            responses={503: {"model": schemas.Health, "description": "The database is away."}},
+        )  # fmt: skip
+        return router
+
+    def log(self) -> schemas.Log:
+        """Show what the log's first entry fixed, and how many entries reached each state."""
+        identity, sizes = self._identity, self._reader.sizes()
+        return schemas.Log(
+            log_id=identity.log_id().hex(),
+            origin=identity.origin,
+            registrar=f"0x{identity.registrar.hex()}",
+            head_signer=f"0x{identity.head_signer.hex()}",
+            checkpoint_key=identity.checkpoint_key.hex(),
+            chain_id=identity.chain_id,
+            contract=f"0x{identity.contract.hex()}",
+            sizes=schemas.Sizes(
+                accepted=sizes.accepted, sequenced=sizes.sequenced, integrated=sizes.integrated,
+                published=sizes.published, anchored=sizes.anchored, final=sizes.final,
+            ),
+        )  # fmt: skip
+
+    def checkpoint(self) -> Response:
+        """Give the latest published head as a C2SP checkpoint."""
+        return Response(self._reader.head().note, media_type=_NOTE, headers=_FRESH)
+
+    def checkpoint_of(self, size: Annotated[int, Path(ge=1, lt=1 << 63)]) -> Response:
+        """Give the checkpoint of a size that was published."""
+        return Response(self._reader.head(size).note, media_type=_NOTE, headers=_FOR_EVER)
+
+    def tile(
+        self,
+        level: Annotated[str, Path(examples=["0"])],
+        tile: Annotated[str, Path(examples=["x001/067", "000.p/29"])],
+    ) -> Response:
+        """Give a C2SP hash tile; `.p/W` asks for the first W hashes of one that is not full."""
+        number, index, width = parse_tile(level, tile)
+        hashes = self._reader.tile(number, index, width)
+        caching = _FOR_EVER if width == TILE_WIDTH else _SHORTLY
+        return Response(hashes, media_type=_TILE, headers=caching)
+
+    def findings(
+        self,
+        code: Annotated[str | None, Query(max_length=64, examples=["DOUBLE_SHIP"])] = None,
+        item: Annotated[str | None, Query(description="Any spelling of an item.")] = None,
+        after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+    ) -> schemas.Findings:
+        """List open findings: contradictions between entries, each with its evidence."""
+        found = self._reader.findings(
+            code=code,
+            item=None if item is None else item_key(path_of_text(item)),
+            after=_cursor(after),
+            limit=limit,
+        )
+        shown = [
+            schemas.Finding(
+                item=one.path, item_key=one.finding.item.hex(), **finding_members(one.finding)
+            )
+            for one in found
+        ]
+        full = len(shown) == limit
+        return schemas.Findings(
+            findings=shown, next=f"{shown[-1].item_key}.{shown[-1].code}" if full else None
+        )
+
+    def parties(self) -> schemas.Parties:
+        """List the registered parties and their keys."""
+        return schemas.Parties(parties=[_party(one) for one in self._reader.parties()])
+
+    def key(self, address: Annotated[str, Path(examples=["0x" + "a1" * 20])]) -> schemas.Key:
+        """Show whose key an address is, and whether it may sign."""
+        match = _ADDRESS.fullmatch(address)
+        if match is None:
+            raise MalformedError("address", "is 20 bytes in lower-case hexadecimal", address)
+        key = self._reader.key(bytes.fromhex(match[1]))
+        return schemas.Key(
+            address=f"0x{key.address.hex()}",
+            party=key.party.party.hex(),
+            path=key.party.path,
+            name=key.party.name,
+            active=key.active and key.party.active,
+        )
+
+    def health(self, response: Response) -> schemas.Health:
+        """Tell whether the database answers and the worker keeps up."""
+        try:
+            backlog = self._reader.backlog()
+        except STORE_ERRORS:
+            response.status_code = 503
+            return schemas.Health(status="down", database=False)
+        now = now_ms()
+        lag = _age(now, backlog.unsequenced_ms)
+        return schemas.Health(
+            status="ok" if lag < BEHIND_MS else "behind",
+            database=True,
+            worker_lag_ms=lag,
+            oldest_unfinal_ms=_age(now, backlog.unfinal_ms),
+        )
+
+
+def _age(now: int, since: int | None) -> int:
+    return 0 if since is None else max(0, now - since)
+
+
+def _cursor(after: str | None) -> tuple[bytes, str]:
+    if after is None:
+        return b"", ""
+    match = _CURSOR.fullmatch(after)
+    if match is None:
+        raise MalformedError("after", "is `next` of the page before", after)
+    return bytes.fromhex(match[1]), match[2]
+
+
+def _party(party: Party) -> schemas.Party:
+    return schemas.Party(
+        party=party.party.hex(),
+        path=party.path,
+        name=party.name,
+        active=party.active,
+        keys=[
+            schemas.PartyKey(address=f"0x{address.hex()}", active=active)
+            for address, active in party.keys
+        ],
+    )

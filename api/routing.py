@@ -1,0 +1,32 @@
+"""What the routes of the application share."""
+
+from typing import Any
+
+from api.errors import PROBLEM_TYPE
+from api.schemas import Problem
+
+_REASONS = {
+    400: "A part of the request breaks its format: `field`, `rule` and `value` say which.",
+    401: "Not signed, or the signature does not prove its signer.",
+    403: "The signer is not an active key of an active party.",
+    404: "There is no such resource.",
+    409: "The log names it, but no final anchor covers it yet; ask again after `Retry-After`.",
+    413: "The body is too large.",
+    415: "The media type is not taken.",
+    422: "A parameter breaks its rule.",
+    503: "A part of the ledger cannot be reached; ask again after `Retry-After`.",
+}
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int) -> Responses:
+    """Return the OpenAPI responses of the problems that a route answers with."""
+    return {
+        status: {
+            "model": Problem,
+            "description": _REASONS[status],
+            "content": {PROBLEM_TYPE: {}},
+        }
+        for status in (*statuses, 503)
+    }

@@ -1,0 +1,160 @@
+"""What looking up needs from the outside, and the values it answers with."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger.core.custody import Finding, ItemState, Status
+from ledger.core.entries import Op
+from ledger.service.ports import Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How many entries have reached each state; `accepted` submissions wait for their indexes."""
+
+    accepted: int
+    sequenced: int
+    integrated: int
+    published: int
+    anchored: int
+    final: int
+
+    def state(self, index: int) -> str:
+        """Return the lifecycle word of a sequenced entry."""
+        for word in ("final", "anchored", "published", "integrated"):
+            if index < getattr(self, word):
+                return word
+        return "sequenced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What became of one event; `findings` are the open ones with it in their evidence."""
+
+    position: int
+    verdict: str
+    log_index: int | None
+    code: str | None
+    reason: str | None
+    findings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A capture job; `finished_ms` is the log's clock, absent when nothing of it was logged."""
+
+    digest: bytes
+    created_ms: int
+    finished_ms: int | None
+    running: bool
+    results: Sequence[JobResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemEvent:
+    """One entry that names an item."""
+
+    index: int
+    op: Op
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A registered party."""
+
+    party: bytes
+    path: str
+    name: str
+    active: bool
+    keys: Sequence[tuple[bytes, bool]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A registered signing key and its party."""
+
+    address: bytes
+    active: bool
+    party: Party
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An item as the log knows it; inside a container, holder and status are the outermost's."""
+
+    path: str
+    key: bytes
+    status: Status
+    holder: Party | None
+    shipped_to: Party | None
+    container: str | None
+    findings: Sequence[Finding]
+    events: Sequence[ItemEvent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFinding:
+    """An open finding with the path of its item."""
+
+    path: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """When the oldest submission arrived that has no index yet, and that is not final yet."""
+
+    unsequenced_ms: int | None
+    unfinal_ms: int | None
+
+
+class ReadStore(Protocol):
+    """What is read; every method sees the database at one instant."""
+
+    def sizes(self) -> Sizes:
+        """Return how far the log is."""
+        ...
+
+    def job(self, capture_id: bytes) -> Job | None:
+        """Return the job whose submission digest begins with capture_id."""
+        ...
+
+    def item_events(self, key: bytes, after: int, limit: int) -> list[ItemEvent]:
+        """Return entries that name an item, by index, from behind `after`."""
+        ...
+
+    def custody_upwards(self, key: bytes) -> list[ItemState]:
+        """Return the state of an item, of its container, and so on to the outermost."""
+        ...
+
+    def item_paths(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Return the canonical paths of items by key."""
+        ...
+
+    def findings(
+        self, *, code: str | None, item: bytes | None, after: tuple[bytes, str], limit: int
+    ) -> list[FoundFinding]:
+        """Return open findings by (item key, code), from behind `after`."""
+        ...
+
+    def parties(self, keys: Collection[bytes] | None = None) -> list[Party]:
+        """Return parties, all of them or those named, by path, with their keys."""
+        ...
+
+    def key_party(self, address: bytes) -> tuple[bytes, bool] | None:
+        """Return party and activity of a signing key."""
+        ...
+
+    def head(self, size: int | None) -> Head | None:
+        """Return the published head of a size, or the greatest."""
+        ...
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile, b"" when there is none."""
+        ...
+
+    def backlog(self, final: int) -> Backlog:
+        """Return what waits longest, final entries being those below `final`."""
+        ...

@@ -1,0 +1,208 @@
+"""Reads for the API, from PostgreSQL."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, text
+
+from ledger.core.custody import Finding, FindingClass, ItemState, Rule, Severity, Status
+from ledger.core.entries import Op
+from ledger.service.ports import Head
+from ledger.service.read_ports import (
+    Backlog,
+    FoundFinding,
+    ItemEvent,
+    Job,
+    JobResult,
+    Party,
+    Sizes,
+)
+from ledger.store import tables as t
+
+# As in the fold's store: a longer chain of containers is a cycle.
+MAX_DEPTH = 10
+_OP, _TIME = 5, slice(8, 16)
+_SIZES = text("""
+    SELECT (SELECT count(*) FROM submission_queue) AS accepted, sequenced, integrated,
+        (SELECT coalesce(max(size), 0) FROM heads) AS published,
+        (SELECT coalesce(max(size), 0) FROM anchors WHERE state IN ('mined', 'safe', 'final'))
+            AS anchored,
+        (SELECT coalesce(max(size), 0) FROM anchors WHERE state = 'final') AS final
+    FROM log_state
+""")
+# The digest's unique index answers a prefix as a range.
+_JOB = text("""
+    SELECT s.id, s.digest, s.accepted_ms, q.submission_id IS NOT NULL AS running
+    FROM submissions s LEFT JOIN submission_queue q ON q.submission_id = s.id
+    WHERE s.digest BETWEEN :first AND :last AND s.document IS NOT NULL LIMIT 1
+""")
+_RESULTS = text("""
+    SELECT r.position, r.verdict, r.log_index, r.code, r.reason,
+        coalesce(array_agg(DISTINCT f.code) FILTER (WHERE f.code IS NOT NULL), '{}') AS findings
+    FROM capture_results r
+    LEFT JOIN (SELECT code, unnest(evidence) AS log_index FROM findings) f USING (log_index)
+    WHERE r.submission_id = :id
+    GROUP BY r.position, r.verdict, r.log_index, r.code, r.reason ORDER BY r.position
+""")
+_BATCH_CLOCK = text("""
+    SELECT entry FROM log_entries WHERE kind = 10 AND log_index < :index
+    ORDER BY log_index DESC LIMIT 1
+""")
+_ITEM_EVENTS = text("""
+    SELECT log_index, entry FROM log_entries WHERE log_index IN
+        (SELECT log_index FROM item_rows WHERE item_key = :key AND log_index > :after)
+    ORDER BY log_index LIMIT :limit
+""")
+_UPWARDS = text("""
+    WITH RECURSIVE upwards AS (
+        SELECT *, 0 AS depth FROM item_states WHERE item_key = :key
+        UNION ALL
+        SELECT s.*, depth + 1 FROM upwards u JOIN item_states s ON s.item_key = u.container
+        WHERE depth < :deepest
+    )
+    SELECT status, holder, shipped_to, container, last_index, last_time FROM upwards
+    ORDER BY depth
+""")
+_FINDINGS = text("""
+    SELECT f.*, i.path FROM findings f JOIN items i USING (item_key)
+    WHERE (f.item_key, f.code) > (:after_item, :after_code)
+        AND (CAST(:code AS text) IS NULL OR f.code = :code)
+        AND (CAST(:item AS bytea) IS NULL OR f.item_key = :item)
+    ORDER BY f.item_key, f.code LIMIT :limit
+""")
+_UNSEQUENCED = text("""
+    SELECT accepted_ms FROM submissions WHERE id = (SELECT min(submission_id) FROM submission_queue)
+""")
+_UNFINAL = text("""
+    SELECT s.accepted_ms FROM log_entries e JOIN submissions s ON s.id = e.submission_id
+    WHERE e.log_index >= :final ORDER BY e.log_index LIMIT 1
+""")
+
+
+class SqlReadStore:
+    """Reads jobs, items, findings, parties, heads and tiles over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine whose database is migrated."""
+        self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    def _rows(self, query: Any, **values: object) -> list[Any]:  # noqa: ANN401 -- text or select
+        with self._engine.connect() as connection:
+            return list(connection.execute(query, values))
+
+    def sizes(self) -> Sizes:
+        """Return how far the log is."""
+        return Sizes(**self._rows(_SIZES)[0]._asdict())
+
+    def job(self, capture_id: bytes) -> Job | None:
+        """Return the job whose submission digest begins with capture_id."""
+        missing = 32 - len(capture_id)
+        span = {"first": capture_id + bytes(missing), "last": capture_id + b"\xff" * missing}
+        with self._engine.connect() as connection:
+            row = connection.execute(_JOB, span).one_or_none()
+            if row is None:
+                return None
+            results = [
+                JobResult(**result._asdict())
+                for result in connection.execute(_RESULTS, {"id": row.id})
+            ]
+            return Job(
+                digest=row.digest,
+                created_ms=row.accepted_ms,
+                finished_ms=_finished_ms(connection, results),
+                running=row.running,
+                results=results,
+            )
+
+    def item_events(self, key: bytes, after: int, limit: int) -> list[ItemEvent]:
+        """Return entries that name an item, by index, from behind `after`."""
+        return [
+            ItemEvent(index=index, op=Op(entry[_OP]), time_ms=int.from_bytes(entry[_TIME], "big"))
+            for index, entry in self._rows(_ITEM_EVENTS, key=key, after=after, limit=limit)
+        ]
+
+    def custody_upwards(self, key: bytes) -> list[ItemState]:
+        """Return the state of an item, of its container, and so on to the outermost."""
+        return [
+            ItemState(**{**row._asdict(), "status": Status(row.status)})
+            for row in self._rows(_UPWARDS, key=key, deepest=MAX_DEPTH)
+        ]
+
+    def item_paths(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Return the canonical paths of items by key."""
+        query = select(t.items.c.item_key, t.items.c.path).where(t.items.c.item_key.in_(keys))
+        return {row.item_key: row.path for row in self._rows(query)}
+
+    def findings(
+        self, *, code: str | None, item: bytes | None, after: tuple[bytes, str], limit: int
+    ) -> list[FoundFinding]:
+        """Return open findings by (item key, code), from behind `after`."""
+        rows = self._rows(
+            _FINDINGS, code=code, item=item, after_item=after[0], after_code=after[1], limit=limit
+        )
+        return [FoundFinding(path=row.path, finding=_finding(row)) for row in rows]
+
+    def parties(self, keys: Collection[bytes] | None = None) -> list[Party]:
+        """Return parties, all of them or those named, by path, with their keys."""
+        parties, held = select(t.parties).order_by(t.parties.c.path), select(t.party_keys)
+        if keys is not None:
+            parties = parties.where(t.parties.c.party.in_(keys))
+            held = held.where(t.party_keys.c.party.in_(keys))
+        keys_of: dict[bytes, list[tuple[bytes, bool]]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(held.order_by(t.party_keys.c.address)):
+                keys_of.setdefault(row.party, []).append((row.address, row.active))
+            return [
+                Party(**row._asdict(), keys=keys_of.get(row.party, ()))
+                for row in connection.execute(parties)
+            ]
+
+    def key_party(self, address: bytes) -> tuple[bytes, bool] | None:
+        """Return party and activity of a signing key."""
+        keys = t.party_keys.c
+        rows = self._rows(select(keys.party, keys.active).where(keys.address == address))
+        return (rows[0].party, rows[0].active) if rows else None
+
+    def head(self, size: int | None) -> Head | None:
+        """Return the published head of a size, or the greatest."""
+        query = select(t.heads).order_by(t.heads.c.size.desc()).limit(1)
+        if size is not None:
+            query = query.where(t.heads.c.size == size)
+        rows = self._rows(query)
+        return Head(**rows[0]._asdict()) if rows else None
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile, b"" when there is none."""
+        tiles = t.tiles.c
+        query = select(tiles.hashes).where(tiles.level == level, tiles.tile_index == index)
+        rows = self._rows(query)
+        return rows[0].hashes if rows else b""
+
+    def backlog(self, final: int) -> Backlog:
+        """Return what waits longest, final entries being those below `final`."""
+        waiting = [row.accepted_ms for row in self._rows(_UNSEQUENCED)]
+        logged = [row.accepted_ms for row in self._rows(_UNFINAL, final=final)]
+        return Backlog(
+            unsequenced_ms=next(iter(waiting), None),
+            unfinal_ms=min(waiting + logged, default=None),
+        )
+
+
+def _finished_ms(connection: Connection, results: Collection[JobResult]) -> int | None:
+    """Return the clock of the batch that logged the job's own entries."""
+    own = [one.log_index for one in results if one.verdict == "accepted" and one.log_index]
+    if not own:
+        return None
+    entry = connection.execute(_BATCH_CLOCK, {"index": min(own)}).scalar_one_or_none()
+    return None if entry is None else int.from_bytes(entry[_TIME], "big")
+
+
+def _finding(row: Any) -> Finding:  # noqa: ANN401 -- a row of the query above
+    return Finding(
+        code=Rule(row.code),
+        severity=Severity(row.severity),
+        finding_class=FindingClass(row.finding_class),
+        item=row.item_key,
+        evidence=tuple(row.evidence),
+        detail=row.detail,
+    )
