@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,32 @@ def test_attacks_on_the_parser_are_refused(
         with pytest.raises(MalformedError):
             parse_json(attack.read_bytes())
     conformance_tally(len(attacks), 0)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 200_000,
+        b"[" * 200_000 + b"]" * 200_000,
+        b'{"a":' * 200_000,
+        b"]" * 200_000 + b"[" * 200_000,
+        rb'["\\",' * 100_000,
+        rb'["\"",' * 100_000,
+        rb'["\\\"]",' * 100_000,
+        b"[" * 200_000 + rb"\"" + b"]" * 200_000,
+    ],
+    ids=range(8),
+)
+def test_no_depth_crashes_the_process_whatever_the_recursion_limit(raw: bytes) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        with pytest.raises(MalformedError):
+            parse_json(raw)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_brackets_in_texts_do_not_nest() -> None:
+    for text in (rb"\"[", rb"\\\"[", rb"[\\", rb"\\\\[{", rb"\u005b["):
+        parse_json(b"[" + b",".join([b'"' + text + b'"'] * 100) + b"]")
