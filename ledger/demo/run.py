@@ -1,6 +1,7 @@
 """Runs the demo: progress on stderr, one table of what held, then serves until interrupted."""
 
 import signal
+import threading
 import time
 from typing import Any
 
@@ -65,4 +66,7 @@ def _serve(stage: Stage, talk: Console) -> None:
     talk.print(f"Its proof    {item}/proof")
     talk.print(f"Policy       {stage.policy_file}")
     talk.print("Ctrl-C stops everything.")
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
