@@ -44,6 +44,8 @@ def item_path(raw: str) -> str:
     """
     if _LINK.match(raw):
         return canonical_path(f"{_GS1}/{raw}")
+    if raw.startswith(("https://", "http://")):
+        return canonical_path(raw)
     try:
         return path_of_text(unquote(raw, errors="strict"))
     except UnicodeDecodeError:

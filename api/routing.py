@@ -22,11 +22,9 @@ Responses = dict[int | str, dict[str, Any]]
 
 def problems(*statuses: int) -> Responses:
     """Return the OpenAPI responses of the problems that a route answers with."""
-    return {
-        status: {
-            "model": Problem,
-            "description": _REASONS[status],
-            "content": {PROBLEM_TYPE: {}},
-        }
-        for status in (*statuses, 503)
-    }
+    told: Responses = {status: _problem(_REASONS[status]) for status in (*statuses, 503)}
+    return {**told, "default": _problem("Any other fault, a problem too.")}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"model": Problem, "description": description, "content": {PROBLEM_TYPE: {}}}

@@ -133,9 +133,7 @@ def api(node: Node) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def captured(
-    api: httpx.Client, node: Node, worker: Worker
-) -> Callable[..., dict[str, Any]]:
+def captured(api: httpx.Client, node: Node, worker: Worker) -> Callable[..., dict[str, Any]]:
     """Sign and send events, turn the worker once, return the job."""
 
     def capture(partner: Partner, *events: dict[str, Any]) -> dict[str, Any]:

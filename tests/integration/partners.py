@@ -59,7 +59,7 @@ def path_of(item: str) -> str:
     return item.removeprefix("https://id.gs1.org")
 
 
-def event(kind: str = "ObjectEvent", **members: Any) -> dict[str, Any]:
+def event(kind: str = "ObjectEvent", **members: object) -> dict[str, Any]:
     """An EPCIS event; the defaults commission nothing."""
     return {
         "type": kind,
@@ -73,7 +73,9 @@ def commission(*items: str, at: str = "2026-01-01T10:00:00Z") -> dict[str, Any]:
     return event(action="ADD", bizStep="commissioning", epcList=list(items), eventTime=at)
 
 
-def ship(*items: str, to: Partner | None = None, at: str = "2026-01-02T10:00:00Z") -> dict[str, Any]:
+def ship(
+    *items: str, to: Partner | None = None, at: str = "2026-01-02T10:00:00Z"
+) -> dict[str, Any]:
     shipped = event(action="OBSERVE", bizStep="shipping", epcList=list(items), eventTime=at)
     if to is not None:
         destination = f"https://id.gs1.org{to.path}"
@@ -108,7 +110,9 @@ def signed(node: Node, raw: bytes, partner: Partner, *, issued_at: int | None = 
     return format_submission(build_submission(raw, partner.signer, domain, issued_at=at))
 
 
-def post(api: httpx.Client, part: bytes, raw: bytes, media: str = "application/json") -> httpx.Response:
+def post(
+    api: httpx.Client, part: bytes, raw: bytes, media: str = "application/json"
+) -> httpx.Response:
     """Send both parts."""
     return api.post(
         "/epcis/capture",

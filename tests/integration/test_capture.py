@@ -1,5 +1,6 @@
 """Capture: what is accepted, what the job tells, what is refused and where."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 
 from ledger.bootstrap import Node
 from ledger.clock import now_ms
+from ledger.core.eip712 import submission_digest
+from ledger.core.entries import entry_leaf_hash
 from ledger.core.events import EVENT_TYPES
-from ledger.core.submission import build_submission, format_submission
+from ledger.core.merkle import root_hash
+from ledger.core.signatures import sign
+from ledger.core.submission import build_submission, doc_hash, format_submission
 from ledger.worker import Worker
 from tests.integration.partners import (
     Partner,
@@ -126,14 +131,6 @@ def test_a_commitment_that_differs_names_the_field(
 
 def _signed_for(node: Node, who: Partner, raw: bytes, part: dict[str, Any]) -> bytes:
     """Sign another document's bytes over the entries that part already has."""
-    import base64  # noqa: PLC0415
-
-    from ledger.core.eip712 import submission_digest  # noqa: PLC0415
-    from ledger.core.entries import entry_leaf_hash  # noqa: PLC0415
-    from ledger.core.merkle import root_hash  # noqa: PLC0415
-    from ledger.core.signatures import sign  # noqa: PLC0415
-    from ledger.core.submission import doc_hash  # noqa: PLC0415
-
     domain = node.identity.domain()
     leaves = [entry_leaf_hash(base64.b64decode(one["entry"])) for one in part["events"]]
     hashed = doc_hash(bytes.fromhex(part["doc_salt"]), raw)
@@ -211,12 +208,11 @@ def test_partners_real_documents_are_taken_anchored_and_proved(
         worker.turn()
     settle()
     with node.engine.connect() as connection:
-        named = {
-            index: item
-            for index, item in connection.exec_driver_sql(
+        named = dict(
+            connection.exec_driver_sql(
                 "SELECT r.log_index, i.path FROM item_rows r JOIN items i USING (item_key)"
-            )
-        }
+            ).all()
+        )
     for path, location in jobs.items():
         for result in api.get(location).json()["results"]:
             proved = result.get("state") == "final" and result["verdict"] != "rejected"
@@ -230,6 +226,8 @@ def test_partners_real_documents_are_taken_anchored_and_proved(
 
 
 def _is_proved(api: httpx.Client, item: str, index: int) -> bool:
-    name = item.lstrip("/") if item.startswith("/") else httpx.URL(path="/" + item).raw_path.decode()
+    name = (
+        item.lstrip("/") if item.startswith("/") else httpx.URL(path="/" + item).raw_path.decode()
+    )
     answer = api.get(f"/items/{name.lstrip('/')}/proof")
     return answer.status_code == 200 and index in [one["index"] for one in answer.json()["events"]]
