@@ -37,7 +37,7 @@ class ContentAudit:
             else:
                 try:
                     self._event(body, body.content)
-                except (LedgerError, InvariantError) as error:
+                except (LedgerError, InvariantError, ValueError) as error:
                     self._fail("content", body, str(error))
 
     def _event(self, body: AuditBody, content: bytes) -> None:
@@ -90,7 +90,7 @@ class SubmissionAudit:
             self.submissions += 1
             try:
                 self._check(vault, row)
-            except (LedgerError, InvariantError) as error:
+            except (LedgerError, InvariantError, ValueError) as error:
                 self._fail(row, str(error))
 
     def _check(self, vault: Vault, row: AuditSubmission) -> None:
