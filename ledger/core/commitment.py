@@ -70,7 +70,9 @@ def derive_items_secret(event_secret: bytes) -> bytes:
     return _sha256(event_secret + b"unbroken/items/v1\0").digest()
 
 
-def commit(event: Event, event_secret: bytes, spends: Mapping[int, bytes] | None = None) -> Commitment:
+def commit(
+    event: Event, event_secret: bytes, spends: Mapping[int, bytes] | None = None
+) -> Commitment:
     """Return rows, items and both roots of an event.
 
     Args:
@@ -120,9 +122,7 @@ def row_data(rows: Sequence[Row], event_secret: bytes) -> list[bytes]:
     data = []
     for index, (pointer, value) in enumerate(rows):
         name = pointer.encode()
-        data.append(
-            b"URW1" + _salt(seed, index) + len(name).to_bytes(2, "big") + name + value
-        )
+        data.append(b"URW1" + _salt(seed, index) + len(name).to_bytes(2, "big") + name + value)
     return data
 
 

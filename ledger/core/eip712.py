@@ -55,7 +55,12 @@ def typed_digest(separator: bytes, struct_hash: bytes) -> bytes:
 
 
 def submission_digest(
-    separator: bytes, log_id: bytes, entries_root: bytes, count: int, doc_hash: bytes, issued_at: int
+    separator: bytes,
+    log_id: bytes,
+    entries_root: bytes,
+    count: int,
+    doc_hash: bytes,
+    issued_at: int,
 ) -> bytes:
     """Return the digest of a Submission; separator is that of `SigningDomain`."""
     return typed_digest(

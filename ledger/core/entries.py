@@ -166,6 +166,4 @@ def decode_fact(entry: bytes) -> FactEntry:
     payload = parse_json(raw)
     if not isinstance(payload, dict) or canonical_json(payload) != raw:
         raise MalformedError("entry.payload", "is a canonical JSON object")
-    return FactEntry(
-        kind=Kind(kind), time_ms=time_ms, signer=signer, party=party, payload=payload
-    )
+    return FactEntry(kind=Kind(kind), time_ms=time_ms, signer=signer, party=party, payload=payload)

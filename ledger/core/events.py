@@ -12,11 +12,12 @@ from ledger.core.strict_json import JsonValue
 
 Event = dict[str, JsonValue]
 
-EVENT_TYPES = frozenset(
-    ["ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
-     "AssociationEvent"]
+# Tuples: a type or action may be any JSON value, and `in` must not hash it.
+EVENT_TYPES = (
+    "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
+    "AssociationEvent",
 )  # fmt: skip
-ACTIONS = frozenset(["ADD", "OBSERVE", "DELETE"])
+ACTIONS = ("ADD", "OBSERVE", "DELETE")
 _CBV_PREFIXES = (
     "urn:epcglobal:cbv:bizstep:",
     "https://ref.gs1.org/cbv/BizStep-",
@@ -115,25 +116,27 @@ def operation(event: Event, on_behalf_of: bytes) -> Operation:
 
 
 def _op(event: Event) -> tuple[Op, int]:
-    kind, action, step = event.get("type"), event.get("action"), _cbv(event.get("bizStep"))
     if "errorDeclaration" in event:
         return Op.VOID, FLAG_ERROR_DECLARATION
+    step = _cbv(event.get("bizStep"))
     if step == "void_shipping":
         return Op.VOID, 0
+    op = _op_by_type(event.get("type"), event.get("action"), step)
+    if op is Op.UNPACK and not (event.get("childEPCs") or event.get("childQuantityList")):
+        return op, FLAG_UNPACK_ALL
+    return op, 0
+
+
+def _op_by_type(kind: JsonValue, action: JsonValue, step: str) -> Op:
     if kind == "TransformationEvent":
-        return Op.TRANSFORM, 0
+        return Op.TRANSFORM
     if kind not in EVENT_TYPES or kind == "AssociationEvent":
-        return Op.OTHER, 0
-    if kind == "AggregationEvent" and action == "ADD":
-        return Op.PACK, 0
-    if kind == "AggregationEvent" and action == "DELETE":
-        listed = event.get("childEPCs") or event.get("childQuantityList")
-        return Op.UNPACK, 0 if listed else FLAG_UNPACK_ALL
-    if kind == "ObjectEvent" and action == "ADD":
-        return Op.COMMISSION, 0
-    if kind == "ObjectEvent" and action == "DELETE":
-        return _DELETED.get(step, Op.DECOMMISSION), 0
-    return _OBSERVED.get(step, Op.OBSERVE), 0
+        return Op.OTHER
+    if kind == "AggregationEvent" and action in ("ADD", "DELETE"):
+        return Op.PACK if action == "ADD" else Op.UNPACK
+    if kind == "ObjectEvent" and action in ("ADD", "DELETE"):
+        return Op.COMMISSION if action == "ADD" else _DELETED.get(step, Op.DECOMMISSION)
+    return _OBSERVED.get(step, Op.OBSERVE)
 
 
 def _cbv(value: JsonValue) -> str:

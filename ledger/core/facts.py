@@ -41,9 +41,7 @@ class LogIdentity:
 
     def domain(self) -> SigningDomain:
         """Return the domain that partners sign in."""
-        return SigningDomain(
-            log_id=self.log_id(), chain_id=self.chain_id, contract=self.contract
-        )
+        return SigningDomain(log_id=self.log_id(), chain_id=self.chain_id, contract=self.contract)
 
     def entry(self, time_ms: int) -> FactEntry:
         """Return the genesis entry.
@@ -108,10 +106,14 @@ def fact_bytes(payload: dict[str, JsonValue], name: str, length: int) -> bytes:
     return value
 
 
-def _members(payload: dict[str, JsonValue], required: set[str], optional: set[str] | None = None) -> None:
+def _members(
+    payload: dict[str, JsonValue], required: set[str], optional: set[str] | None = None
+) -> None:
     missing, unknown = required - payload.keys(), payload.keys() - required - (optional or set())
     if missing or unknown:
-        raise MalformedError("payload", f"has exactly the members {sorted(required)}", sorted(payload))
+        raise MalformedError(
+            "payload", f"has exactly the members {sorted(required)}", sorted(payload)
+        )
 
 
 def party_added(time_ms: int, registrar: Address, path: str, name: str) -> FactEntry:

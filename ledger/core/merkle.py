@@ -126,9 +126,7 @@ def inclusion_proof(index: int, size: int, read: ReadNode) -> list[bytes]:
     Raises:
         ValueError: index is outside the tree.
     """
-    return [
-        _fold([read(level, i) for level, i in nodes]) for nodes in inclusion_nodes(index, size)
-    ]
+    return [_fold([read(level, i) for level, i in nodes]) for nodes in inclusion_nodes(index, size)]
 
 
 def consistency_nodes(old: int, new: int) -> list[list[Node]]:
@@ -228,9 +226,14 @@ def verify_consistency(
     if old == 0 or not proof:
         raise ProofError(f"no proof leads from size {old} to {new}")
     path = list(proof) if old & (old - 1) else [old_root, *proof]
-    fn, sn = old - 1, new - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
+    if _roots_from_consistency(old, new, path) != (old_root, new_root):
+        raise ProofError(f"proof does not lead from the root at {old} to the root at {new}")
+
+
+def _roots_from_consistency(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the roots at old and new; path begins with the largest subtree that ends at old."""
+    level = (old & -old).bit_length() - 1
+    fn, sn = (old - 1) >> level, (new - 1) >> level
     first = second = path[0]
     for node in path[1:]:
         if sn == 0:
@@ -243,8 +246,9 @@ def verify_consistency(
         else:
             second = _sha256(b"\x01" + second + node).digest()
         fn, sn = fn >> 1, sn >> 1
-    if sn or first != old_root or second != new_root:
-        raise ProofError(f"proof does not lead from the root at {old} to the root at {new}")
+    if sn:
+        raise ProofError("proof has fewer hashes than the tree has levels")
+    return first, second
 
 
 class Levels:

@@ -90,11 +90,7 @@ def build_submission(
         _signed_event(event, signer, address, refers.get(i, Z), spends.get(i, {}))
         for i, event in enumerate(document_events(parse_json(document)))
     ]
-    salt = hmac.digest(
-        signer.party_secret,
-        b"unbroken/doc-salt/v1\0" + hashlib.sha256(document).digest(),
-        "sha256",
-    )[:DOC_SALT_LENGTH]
+    salt = _derive_doc_salt(signer.party_secret, document)
     digest = submission_digest(
         domain.separator(),
         domain.log_id,
@@ -103,12 +99,14 @@ def build_submission(
         doc_hash(salt, document),
         issued_at,
     )
-    return Submission(
-        events=events,
-        doc_salt=salt,
-        issued_at=issued_at,
-        signature=sign(signer.private_key, digest),
-    )
+    signature = sign(signer.private_key, digest)
+    return Submission(events=events, doc_salt=salt, issued_at=issued_at, signature=signature)
+
+
+def _derive_doc_salt(party_secret: bytes, document: bytes) -> bytes:
+    label = b"unbroken/doc-salt/v1\0"
+    key = hmac.digest(party_secret, label + hashlib.sha256(document).digest(), "sha256")
+    return key[:DOC_SALT_LENGTH]
 
 
 def _signed_event(
