@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -36,7 +36,7 @@ class LedgerClient:
         self.url = url
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
-    def __enter__(self) -> "LedgerClient":
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 

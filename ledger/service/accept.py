@@ -41,7 +41,9 @@ class Acceptor:
             NotPermittedError: The signer is not an active key of the party.
         """
         if media_type.partition(";")[0].strip().lower() not in JSON_TYPES:
-            raise MalformedError("document", "is application/json or application/ld+json", media_type)
+            raise MalformedError(
+                "document", "is application/json or application/ld+json", media_type
+            )
         events = document_events(parse_json(document))
         submission = parse_submission(part)
         if len(events) != len(submission.events):

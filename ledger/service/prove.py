@@ -1,6 +1,6 @@
 """Prove: the evidence bundle of one item (docs/spec/bundle.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,7 +225,7 @@ def _is_disclosed(row: Row, keys: set[bytes]) -> bool:
 
 
 def _item_part(
-    items: list[ItemName], secret: bytes, spends: "dict[int, bytes] | Any", keys: set[bytes]
+    items: list[ItemName], secret: bytes, spends: Mapping[int, bytes], keys: set[bytes]
 ) -> list[dict[str, Any]]:
     items_secret = derive_items_secret(secret)
     tree = _tree(item_rows(items, items_secret, spends))
@@ -244,5 +244,3 @@ def _item_part(
             shown["spends"] = spends[i].hex()
         part.append(shown)
     return part
-
-

@@ -5,7 +5,7 @@ to the same entries; a crash after it leaves entries that are sequenced but not 
 the integrator takes up. Rights are decided here, at the index that an entry would get.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -118,9 +118,7 @@ def _sequence(
     ).run(work)
 
 
-def _identity(
-    transaction: SequencingTransaction, work: list[_Work], sequenced: int
-) -> LogIdentity:
+def _identity(transaction: SequencingTransaction, work: list[_Work], sequenced: int) -> LogIdentity:
     if sequenced:
         return transaction.identity()
     first = work[0].facts[0] if work[0].facts else b""
@@ -186,9 +184,15 @@ class _Sequencing:
         index = self.index
         self.batch.log.append(
             LogRow(
-                index=index, kind=kind, entry=entry, leaf_hash=leaf, submission_id=one.pending.id,
-                position=position, count=len(one.paths), path=one.paths[position],
-            )  # fmt: skip
+                index=index,
+                kind=kind,
+                entry=entry,
+                leaf_hash=leaf,
+                submission_id=one.pending.id,
+                position=position,
+                count=len(one.paths),
+                path=one.paths[position],
+            )
         )
         self.seen_leaves[leaf] = index
         self.index += 1
@@ -200,9 +204,13 @@ class _Sequencing:
     ) -> None:  # fmt: skip
         self.batch.results.append(
             ResultRow(
-                submission_id=one.pending.id, position=position, verdict=verdict, log_index=index,
-                code=code, reason=reason,
-            )  # fmt: skip
+                submission_id=one.pending.id,
+                position=position,
+                verdict=verdict,
+                log_index=index,
+                code=code,
+                reason=reason,
+            )
         )
 
     def _events(self, one: _Work) -> None:
@@ -284,7 +292,7 @@ class _Sequencing:
             self.batch.keys.append((address, *self.directory.keys[address]))
         return fact.kind
 
-    def _apply_party(self, party: bytes, what: object, payload: dict[str, object]) -> None:
+    def _apply_party(self, party: bytes, what: object, payload: Mapping[str, object]) -> None:
         known = party in self.directory.parties
         if known == (what == "add"):
             raise NotPermittedError("a party is added once, and before it is suspended")

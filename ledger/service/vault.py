@@ -1,4 +1,4 @@
-"""Encryption at rest of secrets that partners entrust to the ledger (submission parts, event secrets).
+"""Encryption at rest of what partners entrust to the ledger: submission parts, event secrets.
 
 AES-256-GCM under the storage key: `nonce12 || ciphertext || tag16`; the associated data binds a
 record to its place, so that records cannot be swapped in the database.
@@ -35,4 +35,6 @@ class Vault:
         try:
             return self._cipher.decrypt(sealed[:_NONCE_LENGTH], sealed[_NONCE_LENGTH:], place)
         except InvalidTag as error:
-            raise InvariantError("a sealed record does not open: altered, moved or another key") from error
+            raise InvariantError(
+                "a sealed record does not open: altered, moved or another key"
+            ) from error

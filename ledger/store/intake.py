@@ -35,8 +35,7 @@ class Intake:
 
     async def start(self) -> None:
         """Connect and begin to write."""
-        connection = await AsyncConnection.connect(self._url)
-        self._task = asyncio.create_task(self._run(connection))
+        self._task = asyncio.create_task(self._run(await AsyncConnection.connect(self._url)))
 
     async def stop(self) -> None:
         """Stop writing; whoever still waits is cancelled, unacknowledged."""
@@ -55,35 +54,51 @@ class Intake:
         await done
 
     async def _run(self, connection: AsyncConnection) -> None:
-        async with connection:
+        try:
             while True:
-                group = [await self._queue.get()]
-                while len(group) < MAX_GROUP and not self._queue.empty():
-                    group.append(self._queue.get_nowait())
+                group = await self._next_group()
                 try:
-                    await self._write(connection, [accepted for accepted, _ in group])
-                except psycopg.Error as error:
+                    # Here, so that a database that is still away fails this group, not the task.
                     if connection.closed:
                         connection = await AsyncConnection.connect(self._url)
-                    for _, done in group:
-                        if not done.done():
-                            done.set_exception(error)
+                    await self._write(connection, [accepted for accepted, _ in group])
+                except psycopg.Error as error:
+                    _settle(group, error)
                 else:
-                    for _, done in group:
-                        if not done.done():
-                            done.set_result(None)
+                    _settle(group)
+        finally:
+            await connection.close()
+
+    async def _next_group(self) -> list[_Waiting]:
+        group = [await self._queue.get()]
+        while len(group) < MAX_GROUP and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+        return group
 
     async def _write(
         self, connection: AsyncConnection, accepted: Sequence[AcceptedSubmission]
     ) -> None:
         rows = {row.digest: tuple(getattr(row, name) for name in _NAMES) for row in accepted}
         try:
-            async with connection.transaction(), connection.cursor() as cursor:
-                async with cursor.copy(_COPY) as copy:
-                    copy.set_types(_TYPES)
-                    for row in rows.values():
-                        await copy.write_row(row)
+            async with (
+                connection.transaction(),
+                connection.cursor() as cursor,
+                cursor.copy(_COPY) as copy,
+            ):
+                copy.set_types(_TYPES)
+                for row in rows.values():
+                    await copy.write_row(row)
         except psycopg.errors.UniqueViolation:
             # A resend is in the group: store one by one, leaving out what is there.
             async with connection.transaction(), connection.cursor() as cursor:
                 await cursor.executemany(_INSERT, rows.values())
+
+
+def _settle(group: Sequence[_Waiting], error: psycopg.Error | None = None) -> None:
+    for _, done in group:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -37,7 +37,7 @@ class SqlProofStore:
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else Head(**row._mapping)
+        return None if row is None else Head(**row._asdict())
 
     def chain_links(self, item_key: bytes, size: int) -> list[ChainLink]:
         """Return the event entries below size that name an item, by index."""
@@ -60,7 +60,7 @@ class SqlProofStore:
             _PROOF_ROWS + "WHERE e.log_index = ANY(:indexes) ORDER BY e.log_index",
             indexes=list(indexes),
         )
-        return [ProofRow(**row._mapping) for row in rows]
+        return [ProofRow(**row._asdict()) for row in rows]
 
     def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
         """Return genesis and every party and key fact about parties below size, in order."""
@@ -70,7 +70,7 @@ class SqlProofStore:
             size=size,
             parties=list(parties),
         )
-        return [ProofRow(**row._mapping) for row in rows]
+        return [ProofRow(**row._asdict()) for row in rows]
 
     def event_bodies(self, indexes: Collection[int]) -> dict[int, EventBody]:
         """Return event bodies by index."""
@@ -100,7 +100,9 @@ class SqlProofStore:
 
     def item_known(self, item_key: bytes) -> bool:
         """Tell whether any entry names the item."""
-        return bool(self._rows("SELECT 1 FROM item_rows WHERE item_key = :key LIMIT 1", key=item_key))
+        return bool(
+            self._rows("SELECT 1 FROM item_rows WHERE item_key = :key LIMIT 1", key=item_key)
+        )
 
     def read_tile(self, level: int, index: int) -> bytes:
         """Return the stored hashes of a tile."""
