@@ -38,9 +38,7 @@ class Integrator:
 
             transaction.write_tiles(list(completed_tiles(start, leaves, edge)))
             touched = transaction.touched_items(start, end)
-            outcome = fold(
-                transaction.histories(touched), touched, transaction.unjudged(touched)
-            )
+            outcome = fold(transaction.histories(touched), touched, transaction.unjudged(touched))
             transaction.write_custody(touched, outcome.states, outcome.findings)
             transaction.advance(end, frontier.root(), frontier.peaks)
             return end - start

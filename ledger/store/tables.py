@@ -194,7 +194,8 @@ anchors = Table(
         name="known_state",
     ),
     CheckConstraint(
-        "(state IN ('mined', 'safe', 'final')) = (block_number IS NOT NULL)", name="mined_in_a_block"
+        "(state IN ('mined', 'safe', 'final')) = (block_number IS NOT NULL)",
+        name="mined_in_a_block",
     ),
     comment="Signed transactions, committed before they are broadcast; one in flight.",
 )
