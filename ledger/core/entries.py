@@ -61,6 +61,7 @@ class Op(IntEnum):
 _EVENT = struct.Struct(">4sBBBBQ20s32s32s32s32s32sI32sI32s")
 _HEAD = struct.Struct(">4sBBBBQ20s32s")
 _OPS = frozenset(int(op) for op in Op)
+_REFERRING = frozenset([Op.RECEIVE, Op.VOID])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,8 @@ def decode_event(entry: bytes) -> EventEntry:
         raise MalformedError("entry.flags", "only bits 0 and 1 may be set", flags)
     if row_count == 0:
         raise MalformedError("entry.row_count", "at least 1", row_count)
+    if refers != Z and op not in _REFERRING:
+        raise MalformedError("entry.refers", "only a VOID or a RECEIVE refers", refers.hex())
     if (item_count == 0) != (items_root == Z):
         raise MalformedError("entry.item_count", "0 if and only if items_root is zero", item_count)
     return EventEntry(

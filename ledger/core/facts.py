@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ledger.core.eip712 import SigningDomain, key_claim_digest, submission_digest
 from ledger.core.entries import Address, FactEntry, Kind, Z, entry_leaf_hash
 from ledger.core.errors import MalformedError
-from ledger.core.identifiers import party_key
+from ledger.core.identifiers import party_key, party_path
 from ledger.core.merkle import root_hash
 from ledger.core.signatures import recover, sign
 from ledger.core.strict_json import JsonValue
@@ -182,7 +182,7 @@ def verify_fact(fact: FactEntry, identity: LogIdentity, separator: bytes) -> Non
     payload, what = fact.payload, fact.payload.get("fact")
     if fact.kind == Kind.PARTY and what == "add":
         _members(payload, {"fact", "name", "path"})
-        if party_key(str(payload["path"])) != fact.party:
+        if party_key(_canonical_party_path(payload["path"])) != fact.party:
             raise MalformedError("path", "is the path of the party", payload["path"])
     elif fact.kind == Kind.PARTY and what in {"suspend", "resume"}:
         _members(payload, {"fact"})
@@ -197,6 +197,16 @@ def verify_fact(fact: FactEntry, identity: LogIdentity, separator: bytes) -> Non
         fact_bytes(payload, "address", 20)
     else:
         raise MalformedError("fact", "is known for its kind", what)
+
+
+def _canonical_party_path(path: JsonValue) -> str:
+    """Return a party path that is what its own identifier yields; refuse any other spelling."""
+    if not isinstance(path, str) or not path.startswith(("/", "uri:")):
+        raise MalformedError("path", "is a canonical party path", path)
+    identifier = f"https://id.gs1.org{path}" if path[0] == "/" else path.removeprefix("uri:")
+    if party_path(identifier) != path:
+        raise MalformedError("path", "is a canonical party path", path)
+    return path
 
 
 def facts_digest(identity: LogIdentity, entries: Sequence[bytes], issued_at: int) -> bytes:

@@ -132,6 +132,8 @@ def event_entry(
     """
     committed = commitment.commit(event, event_secret, spends)
     meaning = operation(event, party)
+    if refers != Z and meaning.op not in {Op.VOID, Op.RECEIVE}:
+        raise MalformedError("refers", "only a VOID or a RECEIVE refers", refers.hex())
     _check_spends(meaning.op, meaning.to_owner, committed.items, spends)
     return EventEntry(
         op=meaning.op,

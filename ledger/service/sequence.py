@@ -286,6 +286,8 @@ class _Sequencing:
             owner = self.directory.keys.get(address)
             if fact.party not in self.directory.parties:
                 raise NotPermittedError("the party of a key is added first")
+            if owner is None and fact.payload["fact"] != "add":
+                raise NotPermittedError("a key is added before it is revoked")
             if owner is not None and owner[0] != fact.party:
                 raise NotPermittedError("an address belongs to one party for ever")
             self.directory.keys[address] = (fact.party, fact.payload["fact"] == "add")
