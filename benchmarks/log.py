@@ -4,9 +4,10 @@ import random
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from pymerkle import InmemoryTree, SqliteTree
+
 from benchmarks.measure import Result, cpu_of, paired, spread
 from ledger.core.merkle import Levels, leaf_hash
-from pymerkle import InmemoryTree, SqliteTree
 
 SEED = 9162
 

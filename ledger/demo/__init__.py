@@ -1,1 +1,1 @@
-"""The main job, end to end, on real parts: a supply of one product and eight things that go wrong."""
+"""The main job, end to end: a supply of one product and what goes wrong in it, on real parts."""

@@ -73,7 +73,7 @@ def resend(stage: Stage) -> Shown:
 
 
 def killed(stage: Stage) -> Shown:
-    """kill -9 of the worker between accept and anchor loses nothing and repeats nothing."""
+    """A kill -9 of the worker between accept and anchor loses nothing and repeats nothing."""
     jobs = []
     for partner, document in story.double_sale():
         jobs.append(stage.submit(partner, document))
@@ -95,7 +95,8 @@ def _finding(stage: Stage, name: str, code: str, item: str) -> Shown:
         if one["code"] == code and one["item"] == canonical_path(item)
     ]  # fmt: skip
     evidence = ", ".join(str(index) for index in found[0]["evidence"]) if found else "none"
-    return Shown(name, bool(found), f"{code} on {canonical_path(item)}, evidence: entries {evidence}")
+    path = canonical_path(item)
+    return Shown(name, bool(found), f"{code} on {path}, evidence: entries {evidence}")
 
 
 def double_sale(stage: Stage) -> Shown:
@@ -146,8 +147,17 @@ def rewritten(stage: Stage) -> Shown:
 def verify(stage: Stage, bundle: Path) -> tuple[int, dict[str, Any]]:
     """Run the independent verifier as its own process; return exit code and report."""
     program = Path(sys.executable).with_name("unbroken-verify")
-    done = subprocess.run(  # noqa: S603 -- our own program, our own arguments
-        [program, "bundle", bundle, "--rpc", stage.rpc_url, "--policy", stage.policy_file, "--json"],
+    done = subprocess.run(
+        [
+            program,
+            "bundle",
+            bundle,
+            "--json",
+            "--rpc",
+            stage.rpc_url,
+            "--policy",
+            stage.policy_file,
+        ],
         capture_output=True,
         check=False,
         timeout=VERIFY_TIMEOUT_S,

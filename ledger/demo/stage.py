@@ -19,6 +19,7 @@ from ledger.core.identifiers import party_key, party_path
 from ledger.core.submission import Signer
 from ledger.demo.story import PARTNERS, Partner
 from ledger.processes import Processes
+from ledger.service.audit import AuditReport
 from ledger.settings import Settings
 
 # Finality on the devnet takes three blocks of one second; the rest is a slow machine's.
@@ -127,10 +128,9 @@ class Stage:
         path.write_bytes(content)
         return path
 
-    def audit(self) -> dict[str, Any]:
+    def audit(self) -> AuditReport:
         """Replay the whole log; return the report."""
-        report: dict[str, Any] = self.node.auditor().run()
-        return report
+        return self.node.auditor().run()
 
 
 def set_up(settings: Settings) -> Stage:

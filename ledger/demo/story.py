@@ -115,7 +115,7 @@ def aggregate() -> bytes:
     return document(*cases, pallet)
 
 
-def ship(  # noqa: PLR0913 -- who, what, when, to whom
+def ship(
     hours: float, at: Partner, items: Sequence[str], owner: Partner, order: str,
     possessor: Partner | None = None,
 ) -> Event:  # fmt: skip
