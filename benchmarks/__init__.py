@@ -1,1 +1,1 @@
-"""Speed as ratios: ours beside a peer in one run, in CPU time, which a busy machine hardly moves."""
+"""Speed as ratios: ours beside a peer in one run, in CPU time, which a busy machine moves least."""
