@@ -142,6 +142,7 @@ class Node:
             identity=self.identity,
             storage_key=self.keystore.secret(STORAGE_KEY),
             records=AnchoredRecords(open_chain(self.settings), self.identity),
+            preload=[open_audit_store.__module__],
         )
 
 

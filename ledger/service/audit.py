@@ -6,7 +6,7 @@ and custody. Reads one snapshot, so it may run beside the worker. Memory is boun
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ from ledger.service.audit_range import CHUNK, Ground, RangeReport, audit_range
 from ledger.service.vault import Vault
 
 # Entries and submissions of one task of a process: a second of work, so starting it is nothing.
-RANGE = 4 * CHUNK
-SUBMISSIONS = 2_000
+RANGE = 2 * CHUNK
+SUBMISSIONS = 4_000
 # A forged log fails everywhere; beyond this many failures only their number is kept.
 MAX_FAILURES = 1_000
 
@@ -57,12 +57,16 @@ class AuditReport(TypedDict):
 
 @dataclass(slots=True)
 class Auditor:
-    """Audits the log that `identity` names, against the home contract behind `records`."""
+    """Audits the log that `identity` names, against the home contract behind `records`.
+
+    `preload` names the module of `open_store`, for the processes that share the work.
+    """
 
     open_store: OpenStore
     identity: LogIdentity
     storage_key: bytes
     records: AnchorRecords
+    preload: Sequence[str] = ()
 
     def run(
         self, *, workers: int = 1, quick: bool = False, progress: Progress | None = None
@@ -85,7 +89,7 @@ class Auditor:
             extent = store.extent()
             # Starting a process takes longer than a range.
             ranges = max(1, -(-extent.sequenced // RANGE))
-            run = stack.enter_context(_tasks(min(workers, ranges)))
+            run = stack.enter_context(_tasks(min(workers, ranges), self.preload))
             replay = _Replay(self, store, extent, run, progress or _silence, quick=quick)
             return replay.run(on_chain)
 
@@ -98,12 +102,14 @@ Run = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
 
 
 @contextmanager
-def _tasks(workers: int) -> Iterator[Run]:
+def _tasks(workers: int, preload: Sequence[str] = ()) -> Iterator[Run]:
     """Give a function that runs tasks, here or in processes, and yields results in order."""
     if workers == 1:
         yield lambda task, arguments: (task(*one) for one in arguments)
         return
     context = multiprocessing.get_context("forkserver")
+    # Imported once, not by each process: that takes as long as ten thousand signatures.
+    context.set_forkserver_preload([__name__, *preload])
     with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
 
         def run(task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
@@ -153,6 +159,8 @@ class _Replay:
             self._fail("head", extent.last_head, "a head is signed beyond the integrated log")
         self._check_ranges(ground)
         if not self._quick:
+            for what, index in self._store.stray_bodies():
+                self._fail("items", index, f"{what} of an entry that is not there")
             self._check_submissions(snapshot)
             self._check_custody(snapshot)
             for index, detail in self._store.mismatched_results():

@@ -30,7 +30,7 @@ class ContentAudit:
         """Check every entry's body."""
         for body in bodies:
             if body.kind != Kind.EVENT:
-                if body.content is not None or body.keys is not None:
+                if body.content is not None or body.items:
                     self._fail("content", body, "only an event has content and item rows")
             elif body.content is None:
                 self._fail("content", body, "the event is not stored")
@@ -62,12 +62,13 @@ class ContentAudit:
 
     def _items(self, body: AuditBody, event: Event) -> dict[int, bytes]:
         """Check the retained item rows; return the tokens that they spend."""
-        named = [(item.item_key, item.role, item.path) for item in item_names(event)]
+        named = [
+            (i, item.item_key, item.role, item.path) for i, item in enumerate(item_names(event))
+        ]
         self.items += len(named)
-        stored = list(zip(body.keys or (), body.roles or (), body.paths or (), strict=False))
-        if stored != named or (body.positions or []) != list(range(len(named))):
+        if [(i, key, role, path) for i, key, role, _, path in body.items] != named:
             self._fail("items", body, "the item rows are not exactly those of the event")
-        spends = {i: token for i, token in enumerate(body.spends or ()) if token is not None}
+        spends = {i: token for i, _, _, token, _ in body.items if token is not None}
         if Z in spends.values():
             self._fail("items", body, "a token of zeros is stored as no token")
         return spends

@@ -26,7 +26,10 @@ class Extent(NamedTuple):
 
 
 class AuditBody(NamedTuple):
-    """One entry beside its stored content and item rows; None where none are stored."""
+    """One entry beside its stored content, None where none is stored, and its item rows.
+
+    An item row is (row_index, item_key, role, spends or None, path or None), by row_index.
+    """
 
     log_index: int
     kind: int
@@ -36,11 +39,7 @@ class AuditBody(NamedTuple):
     content: bytes | None
     sealed_secret: bytes | None
     items_secret: bytes | None
-    positions: list[int] | None
-    keys: list[bytes] | None
-    roles: list[int] | None
-    spends: list[bytes | None] | None
-    paths: list[str | None] | None
+    items: list[Row]
 
 
 class AuditSubmission(NamedTuple):
@@ -110,6 +109,10 @@ class AuditStore(Protocol):
 
     def mismatched_results(self) -> list[Row]:
         """Return (index, sentence) of answers and entries that do not fit each other."""
+        ...
+
+    def stray_bodies(self) -> list[Row]:
+        """Return (what, index) of contents and item rows of indexes that have no entry."""
         ...
 
     def stray_custody(self) -> list[Row]:

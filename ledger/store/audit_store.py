@@ -6,6 +6,8 @@ would cost more than the hashes. The snapshot can be shared with other processes
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 
 from psycopg import Connection as Driver
 from sqlalchemy import Connection, text
@@ -20,6 +22,7 @@ from ledger.store.database import open_engine
 # Rows of one fetch of a stream: an event with 5,000 packs has about 500 kB.
 BODIES_PER_FETCH = 32
 SUBMISSIONS_PER_FETCH = 8
+ITEM_ROWS_PER_FETCH = 2_000
 
 _SIGNED = """
     SELECT e.log_index, e.kind, e.entry, e.leaf_hash, s.id, coalesce(e.position, -1),
@@ -30,16 +33,14 @@ _SIGNED = """
 """
 _BODIES = """
     SELECT e.log_index, e.kind, e.entry, v.party, v.event_digest, v.content, v.sealed_secret,
-           v.items_secret, i.positions, i.keys, i.roles, i.spends, i.paths
-    FROM log_entries e LEFT JOIN events v USING (log_index) LEFT JOIN LATERAL (
-        SELECT array_agg(r.row_index ORDER BY r.row_index) AS positions,
-               array_agg(r.item_key ORDER BY r.row_index) AS keys,
-               array_agg(r.role ORDER BY r.row_index) AS roles,
-               array_agg(r.spends ORDER BY r.row_index) AS spends,
-               array_agg(p.path ORDER BY r.row_index) AS paths
-        FROM item_rows r LEFT JOIN items p USING (item_key) WHERE r.log_index = e.log_index
-    ) i ON true
+           v.items_secret
+    FROM log_entries e LEFT JOIN events v USING (log_index)
     WHERE e.log_index >= %s AND e.log_index < %s ORDER BY e.log_index
+"""
+_ITEM_ROWS = """
+    SELECT r.log_index, r.row_index, r.item_key, r.role, r.spends, p.path
+    FROM item_rows r LEFT JOIN items p USING (item_key)
+    WHERE r.log_index >= %s AND r.log_index < %s ORDER BY r.log_index, r.row_index
 """
 _SUBMISSIONS = """
     SELECT s.id, s.digest, s.signer, s.party, s.signature, s.issued_ms, s.doc_hash, s.sealed,
@@ -59,6 +60,13 @@ _RESULTS = """
         WHERE e.submission_id IS NOT NULL AND r.submission_id IS NULL
     UNION ALL SELECT min(log_index), 'its leaf hash stands in the log ' || count(*) || ' times'
         FROM log_entries GROUP BY leaf_hash HAVING count(*) > 1
+    LIMIT 100
+"""
+_STRAY_BODIES = """
+    SELECT 'item row', r.log_index FROM item_rows r LEFT JOIN log_entries e USING (log_index)
+        WHERE e.log_index IS NULL
+    UNION ALL SELECT 'content', v.log_index FROM events v LEFT JOIN log_entries e USING (log_index)
+        WHERE e.log_index IS NULL
     LIMIT 100
 """
 _STRAY = """
@@ -121,8 +129,14 @@ class SqlAuditStore:
 
     def bodies(self, start: int, end: int) -> Iterator[AuditBody]:
         """Yield entries [start, end), each with its content and item rows, if any."""
-        for row in self._stream("bodies", BODIES_PER_FETCH, _BODIES, start, end):
-            yield AuditBody(*row)
+        named = self._stream("named", ITEM_ROWS_PER_FETCH, _ITEM_ROWS, start, end)
+        groups = groupby(named, itemgetter(0))
+        at, rows = next(groups, (end, iter(())))
+        for body in self._stream("bodies", BODIES_PER_FETCH, _BODIES, start, end):
+            while at < body[0]:  # item rows of an index that has no entry
+                at, rows = next(groups, (end, iter(())))
+            items = [row[1:] for row in rows] if at == body[0] else []
+            yield AuditBody._make((*body, items))
 
     def submissions(self, start: int, end: int) -> Iterator[AuditSubmission]:
         """Yield submissions with ids [start, end)."""
@@ -165,6 +179,10 @@ class SqlAuditStore:
     def mismatched_results(self) -> list[Row]:
         """Return (index, sentence) of answers and entries that do not fit each other."""
         return self._rows(_RESULTS)
+
+    def stray_bodies(self) -> list[Row]:
+        """Return (what, index) of contents and item rows of indexes that have no entry."""
+        return self._rows(_STRAY_BODIES)
 
     def stray_custody(self) -> list[Row]:
         """Return (what, item) of derived custody about items that no entry names."""

@@ -168,6 +168,7 @@ FLIP = "set_byte({0}, {1}, get_byte({0}, {1}) # 1)"
         (f"UPDATE item_rows SET spends = sha256('x') WHERE log_index = {MIDDLE}", "content"),
         (f"INSERT INTO item_rows VALUES ({MIDDLE}, 1, sha256('x'), 0, NULL)", "items"),
         ("INSERT INTO item_rows VALUES (1, 0, sha256('x'), 0, NULL)", "content"),
+        ("INSERT INTO item_rows VALUES (99999, 0, sha256('x'), 0, NULL)", "items"),
         ("UPDATE items SET path = path || '0' WHERE path LIKE '%/21/A7'", "items"),
         (
             (f"UPDATE log_entries SET entry = {FLIP.format('entry', 210)}"

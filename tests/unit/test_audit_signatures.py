@@ -6,10 +6,13 @@ import pytest
 
 from ledger.core.audit_signatures import SignatureAudit, SignedEntry
 from ledger.core.eip712 import submission_digest
-from ledger.core.entries import Address, EventEntry, Op, Z, entry_leaf_hash
+from ledger.core.entries import Address, EventEntry, Op, Z, decode_event, entry_leaf_hash
+from ledger.core.errors import MalformedError
 from ledger.core.facts import LogIdentity
 from ledger.core.merkle import Levels
 from ledger.core.signatures import address_of, sign
+from ledger.service.audit import _tasks
+from ledger.service.audit_range import _is_sound
 
 KEY = secrets.token_bytes(32)
 PARTY = secrets.token_bytes(32)
@@ -107,3 +110,24 @@ def test_the_recovery_id_is_proven_only_when_asked() -> None:
 def test_every_changed_column_fails(changes: dict[str, object], check: str) -> None:
     row = submission(3)[0]._replace(**changes)  # type: ignore[arg-type]
     assert check in {name for name, _ in failed([row])}
+
+
+def test_the_quick_look_at_an_entry_agrees_with_the_strict_decoder() -> None:
+    good = entry(1)
+    assert _is_sound(good)
+    assert not _is_sound(good + b"\0")
+    for at in (*range(8), *range(36, 100), *range(196, 200), *range(232, 268)):
+        for value in (0, 1, 4, 12, 255):
+            altered = good[:at] + bytes([value]) + good[at + 1 :]
+            try:
+                event = decode_event(altered)
+                strict = event.party == event.on_behalf_of
+            except MalformedError:
+                strict = False
+            assert _is_sound(altered) == strict, (at, value)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_give_their_results_in_order_wherever_they_run(workers: int) -> None:
+    with _tasks(workers) as run:
+        assert list(run(divmod, [(i, 3) for i in range(20)])) == [divmod(i, 3) for i in range(20)]
