@@ -217,14 +217,14 @@ def verify_consistency(
     Raises:
         ProofError: The proof is malformed or leads to other roots.
     """
-    if not 0 <= old <= new or any(len(h) != HASH_SIZE for h in (old_root, new_root, *proof)):
-        raise ProofError(f"malformed consistency proof from size {old} to {new}")
-    if old == new:
-        if proof or old_root != new_root or (old == 0 and old_root != EMPTY_ROOT):
+    if old == new >= 0:
+        if proof or old_root != new_root:
             raise ProofError("equal sizes need equal roots and an empty proof")
         return
-    if old == 0 or not proof:
+    if not 0 < old < new or not proof:
         raise ProofError(f"no proof leads from size {old} to {new}")
+    if any(len(h) != HASH_SIZE for h in (old_root, new_root, *proof)):
+        raise ProofError("a proof hash is not 32 bytes")
     path = list(proof) if old & (old - 1) else [old_root, *proof]
     if _roots_from_consistency(old, new, path) != (old_root, new_root):
         raise ProofError(f"proof does not lead from the root at {old} to the root at {new}")

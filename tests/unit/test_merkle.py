@@ -121,7 +121,7 @@ def test_a_consistency_proof_holds_for_its_sizes_alone() -> None:
     [
         (0, 0, EMPTY_ROOT, EMPTY_ROOT, [], True),
         (0, 0, EMPTY_ROOT, EMPTY_ROOT, [OTHER], False),
-        (0, 0, OTHER, OTHER, [], False),
+        (-1, -1, ROOTS[1], ROOTS[1], [], False),
         (0, 0, EMPTY_ROOT, OTHER, [], False),
         (0, 1, EMPTY_ROOT, ROOTS[1], [], False),
         (0, 1, EMPTY_ROOT, ROOTS[1], [ROOTS[1]], False),
