@@ -1,33 +1,79 @@
 """The loop: sequence -> integrate -> publish -> anchor, one process, safe to kill anywhere.
 
 Each step is a transaction of its own or repeats the same bytes, so the loop has no state: after a
-kill it starts again and finds in the database where it was.
+kill it starts again and finds in the database where it was. A chain that cannot be reached stops
+anchoring, a database that cannot be reached stops all, until they are back; an InvariantError ends
+the process, for an operator to look. Before anything is signed, log, last head and chain are
+compared: a restored backup that went on would be a fork.
 """
 
 import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import Protocol
 
-from ledger.bootstrap import Node, open_node
+from psycopg import OperationalError as DriverError
+from sqlalchemy.exc import OperationalError
+
+from ledger.bootstrap import open_node
 from ledger.clock import now_ms
-from ledger.core.errors import LedgerError
-from ledger.settings import read_settings
+from ledger.core.errors import InvariantError, LedgerError
+from ledger.service.anchor import Anchorer
+from ledger.service.integrate import Integrator
+from ledger.service.publish import Publisher
+from ledger.service.sequence import Sequencer
+from ledger.settings import Settings, read_settings
 
 logger = logging.getLogger("unbroken.worker")
+
+# Not reached, restarting, a lock or a statement that waited too long: the next turn may do it.
+STORE_AWAY = (OperationalError, DriverError)
+
+
+class Services(Protocol):
+    """What makes the services of one node."""
+
+    def sequencer(self, pool: Executor | None = None) -> Sequencer:
+        """Return the sequencer."""
+        ...
+
+    def integrator(self) -> Integrator:
+        """Return the integrator."""
+        ...
+
+    def publisher(self) -> Publisher:
+        """Return the publisher."""
+        ...
+
+    def anchorer(self) -> Anchorer:
+        """Return the anchor worker's service."""
+        ...
 
 
 class Worker:
     """Runs the services of one node in turn."""
 
-    def __init__(self, node: Node, pool: ProcessPoolExecutor | None = None) -> None:
+    def __init__(self, node: Services, pool: Executor | None = None) -> None:
         """Make the services; nothing runs yet."""
         self._sequencer = node.sequencer(pool)
         self._integrator = node.integrator()
         self._publisher = node.publisher()
         self._anchorer = node.anchorer()
+        self._said = ""
+
+    def verify_not_behind(self) -> None:
+        """Raise unless the log extends what was signed, and published what is on the chain.
+
+        Raises:
+            InvariantError: It does not: a restored backup, or a second copy of this log at work.
+            LedgerError: The chain cannot be reached, so nobody knows.
+        """
+        self._publisher.verify_not_behind()
+        self._anchorer.verify_not_behind()
 
     def turn(self) -> bool:
         """Run every step once; tell whether anything moved.
@@ -41,24 +87,54 @@ class Worker:
         try:
             moved |= self._anchorer.run(at_ms=now_ms())
         except LedgerError as error:
-            logger.warning("anchoring waits: %s", error)
+            self._warn(f"anchoring waits: {error}")
         return moved
+
+    def run(self, settings: Settings, stop: threading.Event) -> None:
+        """Run until stop is set.
+
+        Raises:
+            InvariantError: A state that cannot be.
+        """
+        pause_s = settings.interval_ms / 1000
+        while not stop.is_set():
+            try:
+                self.verify_not_behind()
+                break
+            except (LedgerError, *STORE_AWAY) as error:
+                self._warn(f"nothing is signed before log and chain were compared: {error}")
+                stop.wait(pause_s)
+        logger.info("working every %d ms", settings.interval_ms)
+        while not stop.is_set():
+            try:
+                moved = self.turn()
+            except STORE_AWAY as error:
+                self._warn(f"the database is away: {error}")
+                moved = False
+            if not moved:
+                stop.wait(pause_s)
+
+    def _warn(self, text: str) -> None:
+        # A chain may be away for days: a line a change, not a line a turn.
+        if text != self._said:
+            logger.warning("%s", text)
+            self._said = text
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; an InvariantError ends the process with its message."""
+    """Run until SIGTERM or SIGINT; what only an operator can mend is one line and exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    settings = read_settings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(max_workers=os.cpu_count() or 1, mp_context=context) as pool:
-        worker = Worker(open_node(settings), pool)
-        logger.info("working every %d ms", settings.interval_ms)
-        while not stop.is_set():
-            if not worker.turn():
-                stop.wait(settings.interval_ms / 1000)
+    try:
+        settings = read_settings()
+        with ProcessPoolExecutor(max_workers=os.cpu_count() or 1, mp_context=context) as pool:
+            Worker(open_node(settings), pool).run(settings, stop)
+    except (InvariantError, LedgerError, *STORE_AWAY) as error:
+        logger.critical("%s", error)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from eth_account import Account
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from web3.types import HexBytes  # type: ignore[attr-defined]  # what eth-account takes
+
 from ledger.chain.anchor_contract import AnchorContract, OnChainHead, address_of
-from ledger.chain.client import ChainClient
+from ledger.chain.client import DEFAULT_MAX_FEE_WEI, FULL_TRANSACTIONS, ChainClient, Fees
 from ledger.core.facts import LogIdentity
 
 
@@ -54,10 +58,10 @@ class LogOnChain:
         """The paying address, 20 bytes."""
         return bytes.fromhex(self._wallet[2:])
 
-    def anchored_size(self) -> int:
-        """Return the size of the last head on the chain, 0 when the log is not open there."""
+    def anchored_head(self) -> tuple[int, bytes] | None:
+        """Return size and root of the last head there, None when the log is not open there."""
         head = self._contract.head(self._log_id)
-        return 0 if head is None else head.size
+        return None if head is None else (head.size, head.root)
 
     def mined_nonce(self) -> int:
         """Return how many transactions of the wallet are mined."""
@@ -83,6 +87,23 @@ class LogOnChain:
             )
         return signed.raw, signed.tx_hash
 
+    def replacement(self, raw: bytes) -> tuple[bytes, bytes] | None:
+        """Return raw bytes and hash of the same call with the same nonce and higher fees.
+
+        Nodes take a replacement from +10 % of both fees; it offers what is usual now if that is
+        more. None when it offers the most that it may already.
+        """
+        call = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+        offered = Fees(max_fee=call["maxFeePerGas"], tip=call["maxPriorityFeePerGas"]).bumped()
+        usual = self._client.fees()
+        if offered.max_fee > DEFAULT_MAX_FEE_WEI:
+            return None
+        kept = {name: value for name, value in call.items() if name not in {"v", "r", "s"}}
+        kept["maxFeePerGas"] = max(offered.max_fee, usual.max_fee)
+        kept["maxPriorityFeePerGas"] = max(offered.tip, usual.tip)
+        signed = Account.sign_transaction(kept, self._key)
+        return bytes(signed.raw_transaction), bytes(signed.hash)
+
     def broadcast(self, raw: bytes) -> None:
         """Hand signed bytes to the node; repeating it is harmless."""
         self._client.broadcast(raw)
@@ -98,5 +119,5 @@ class LogOnChain:
         """Return the height up to which blocks are `safe` or `final`."""
         if state == "final":
             return self._client.finalized_number()
-        block = self._client.rpc("eth_getBlockByNumber", "safe", False)
+        block = self._client.rpc("eth_getBlockByNumber", "safe", FULL_TRANSACTIONS)
         return 0 if block is None else int(block["number"], 16)

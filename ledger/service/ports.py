@@ -215,6 +215,7 @@ class AnchorRow:
     block_number: int | None
     block_hash: bytes | None
     created_ms: int
+    updated_ms: int
 
 
 class LogStore(Protocol):
@@ -245,7 +246,11 @@ class LogStore(Protocol):
         ...
 
     def add_head(self, head: Head) -> None:
-        """Publish a head; the database refuses a second one of its size."""
+        """Publish a head; the same one again changes nothing.
+
+        Raises:
+            InvariantError: Its size is published with another root.
+        """
         ...
 
     def read_tile(self, level: int, index: int) -> bytes:
@@ -260,23 +265,32 @@ class AnchorStore(Protocol):
         """Return the newest anchor that is neither failed nor replaced."""
         ...
 
-    def next_nonce(self, chain_id: int, wallet: bytes) -> int:
-        """Return one past the greatest nonce that was signed and not given up."""
+    def signed_from(self, chain_id: int, wallet: bytes, nonce: int) -> list[AnchorRow]:
+        """Return everything ever signed for a wallet's nonces from nonce on, by nonce and age."""
         ...
 
-    def prepare(self, row: AnchorRow) -> AnchorRow:
-        """Commit a signed transaction before it is broadcast; returns it with its id."""
+    def prepare(self, row: AnchorRow, *, instead_of: int | None = None) -> AnchorRow | None:
+        """Commit a signed transaction before it is broadcast; returns it with its id.
+
+        The anchor `instead_of` becomes `replaced` in the same transaction. None, and no change,
+        when another worker has one in flight or has moved that anchor.
+        """
         ...
 
     def move(
-        self, anchor_id: int, state: str, *, at_ms: int, block: tuple[int, bytes] | None = None,
+        self,
+        anchor_id: int,
+        state: str,
+        *,
+        at_ms: int,
+        block: tuple[int, bytes] | None = None,
         reason: str | None = None,
     ) -> None:
         """Change the state of an anchor."""
         ...  # fmt: skip
 
     def unsettled(self, chain_id: int) -> list[AnchorRow]:
-        """Return anchors that are prepared, sent, mined or safe, oldest first."""
+        """Return anchors that are prepared, sent, mined or safe, by nonce."""
         ...
 
 
@@ -293,8 +307,8 @@ class AnchorChain(Protocol):
         """The paying address, 20 bytes; it has no authority over the log."""
         ...
 
-    def anchored_size(self) -> int:
-        """Return the size of the last head on the chain, 0 when the log is not open there."""
+    def anchored_head(self) -> tuple[int, bytes] | None:
+        """Return size and root of the last head there, None when the log is not open there."""
         ...
 
     def mined_nonce(self) -> int:
@@ -304,7 +318,14 @@ class AnchorChain(Protocol):
     def sign(
         self, head: Head, old_size: int, proof: Sequence[bytes], nonce: int
     ) -> tuple[bytes, bytes]:
-        """Return raw bytes and hash of the transaction that anchors head (genesis at old_size 0)."""
+        """Return raw bytes and hash of what anchors head (genesis at old_size 0)."""
+        ...
+
+    def replacement(self, raw: bytes) -> tuple[bytes, bytes] | None:
+        """Return raw bytes and hash of the same call with the same nonce and higher fees.
+
+        None when it offers the most that it may already.
+        """
         ...
 
     def broadcast(self, raw: bytes) -> None:

@@ -1,7 +1,8 @@
 """Publish: sign a head for the integrated log, after its commit, once per size.
 
 A crash after signing and before storing loses a signature that nobody has seen; the next run signs
-the same size and root again, which gives the same bytes.
+the same size and root again, which gives the same bytes. No head is signed that does not extend the
+last one, whatever the tables say: a signature on a fork cannot be taken back.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from typing import Protocol
 from ledger.core.checkpoint import checkpoint_text, signed_note
 from ledger.core.eip712 import head_digest
 from ledger.core.entries import Z
-from ledger.core.errors import InvariantError
+from ledger.core.errors import InvariantError, ProofError
 from ledger.core.facts import LogIdentity
+from ledger.core.merkle import consistency_proof, verify_consistency
 from ledger.core.signatures import sign
-from ledger.service.ports import Head, LogStore
+from ledger.core.tiles import TileReader
+from ledger.service.ports import Head, LogState, LogStore
 
 
 class NoteSigner(Protocol):
@@ -37,19 +40,50 @@ class Publisher:
         """Publish the integrated size unless it is; return the new head.
 
         Raises:
-            InvariantError: A greater size was signed than the log has (a restored backup).
+            InvariantError: The log does not extend what was signed last (a restored backup).
         """
         state, last = self.store.state(), self.store.last_head()
-        if last is not None and last.size > state.integrated:
-            raise InvariantError(
-                f"size {last.size} was signed but the log has {state.integrated}: "
-                "a restored backup? recover the missing entries from a mirror first"
-            )
+        if last is not None:
+            self._verify_extends(state, last)
         if state.integrated == 0 or (last is not None and last.size == state.integrated):
             return None
         head = self._sign(state.integrated, state.root, at_ms)
         self.store.add_head(head)
         return head
+
+    def verify_not_behind(self) -> None:
+        """Raise unless the log extends the head that was signed last.
+
+        Raises:
+            InvariantError: It does not: a restored backup, or damaged tiles.
+        """
+        state, last = self.store.state(), self.store.last_head()
+        if last is not None:
+            self._verify_extends(state, last)
+
+    def _verify_extends(self, state: LogState, last: Head) -> None:
+        if last.size > state.integrated:
+            raise InvariantError(
+                f"size {last.size} was signed but the log has {state.integrated}: "
+                "a restored backup? recover the missing entries from a mirror first"
+            )
+        try:
+            proof: list[bytes] = []
+            if last.size < state.integrated:
+                read = TileReader(self.store.read_tile).at(state.integrated)
+                proof = consistency_proof(last.size, state.integrated, read)
+            verify_consistency(
+                old=last.size,
+                new=state.integrated,
+                old_root=last.root,
+                new_root=state.root,
+                proof=proof,
+            )
+        except ProofError as error:
+            raise InvariantError(
+                f"the log of size {state.integrated} does not extend the head signed at size "
+                f"{last.size}: {error}; compare the tables with a mirror"
+            ) from error
 
     def _sign(self, size: int, root: bytes, at_ms: int) -> Head:
         digest = head_digest(self.identity.log_id(), size, root, Z)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
@@ -24,6 +25,10 @@ from ledger.store.custody_store import CustodyTables
 
 # One sequencer per database, whatever the number of processes: the lock's key is arbitrary.
 SEQUENCER_LOCK = 0x556E62726F6B656E
+# In the order of the table's columns.
+_IN_LOG = attrgetter(
+    "index", "kind", "entry", "leaf_hash", "submission_id", "position", "count", "path"
+)
 
 
 class SqlLogStore:
@@ -43,7 +48,7 @@ class SqlLogStore:
             .limit(limit)
         )
         with self._engine.connect() as connection:
-            return [PendingSubmission(**row._mapping) for row in connection.execute(query)]
+            return [PendingSubmission(**row._asdict()) for row in connection.execute(query)]
 
     @contextmanager
     def sequencing(self) -> Iterator["SqlSequencing"]:
@@ -91,7 +96,7 @@ class SqlLogStore:
         query = select(t.heads).order_by(t.heads.c.size.desc()).limit(1)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else Head(**row._mapping)
+        return None if row is None else Head(**row._asdict())
 
     def head(self, size: int) -> Head:
         """Return the published head of a size.
@@ -103,14 +108,20 @@ class SqlLogStore:
             row = connection.execute(select(t.heads).where(t.heads.c.size == size)).one_or_none()
         if row is None:
             raise NotFoundError(f"no head was published at size {size}")
-        return Head(**row._mapping)
+        return Head(**row._asdict())
 
     def add_head(self, head: Head) -> None:
-        """Publish a head; the database refuses a second one of its size."""
+        """Publish a head; the same one again changes nothing.
+
+        Raises:
+            InvariantError: Its size is published with another root.
+        """
+        values = {name: getattr(head, name) for name in Head.__slots__}
         with self._engine.begin() as connection:
-            connection.execute(
-                insert(t.heads), {name: getattr(head, name) for name in Head.__slots__}
-            )
+            connection.execute(upsert(t.heads).values(values).on_conflict_do_nothing())
+            root = connection.scalar(select(t.heads.c.root).where(t.heads.c.size == head.size))
+        if root != head.root:
+            raise InvariantError(f"size {head.size} would be signed with two roots")
 
     def read_tile(self, level: int, index: int) -> bytes:
         """Return the stored hashes of a tile, b"" when there is none."""
@@ -148,9 +159,7 @@ def _directory(connection: Connection) -> Directory:
 
 
 def _tile(connection: Connection, level: int, index: int) -> bytes:
-    query = select(t.tiles.c.hashes).where(
-        t.tiles.c.level == level, t.tiles.c.tile_index == index
-    )
+    query = select(t.tiles.c.hashes).where(t.tiles.c.level == level, t.tiles.c.tile_index == index)
     return connection.execute(query).scalar_one_or_none() or b""
 
 
@@ -208,32 +217,8 @@ class SqlSequencing:
             InvariantError: The log moved although this transaction holds the sequencer's lock.
         """
         connection = self._connection
-        copy_rows(
-            connection,
-            t.log_entries,
-            [
-                (r.index, r.kind, r.entry, r.leaf_hash, r.submission_id, r.position, r.count, r.path)
-                for r in batch.log
-            ],
-        )
-        copy_rows(
-            connection,
-            t.events,
-            [
-                (e.index, e.party, e.event_digest, e.content, e.sealed_secret, e.items_secret)
-                for e in batch.events
-            ],
-        )
-        copy_rows(
-            connection,
-            t.item_rows,
-            [
-                (e.index, i, key, role, e.spends.get(i))
-                for e in batch.events
-                for i, (key, role, _) in enumerate(e.items)
-            ],
-        )
-        self._write_items({key: path for e in batch.events for key, _, path in e.items})
+        copy_rows(connection, t.log_entries, [_IN_LOG(row) for row in batch.log])
+        self._write_events(batch)
         copy_rows(
             connection,
             t.capture_results,
@@ -244,6 +229,26 @@ class SqlSequencing:
         )
         self._write_directory(batch)
         self._finish(batch, sequenced)
+
+    def _write_events(self, batch: Batch) -> None:
+        copy_rows(
+            self._connection,
+            t.events,
+            [
+                (e.index, e.party, e.event_digest, e.content, e.sealed_secret, e.items_secret)
+                for e in batch.events
+            ],
+        )
+        copy_rows(
+            self._connection,
+            t.item_rows,
+            [
+                (e.index, i, key, role, e.spends.get(i))
+                for e in batch.events
+                for i, (key, role, _) in enumerate(e.items)
+            ],
+        )
+        self._write_items({key: path for e in batch.events for key, _, path in e.items})
 
     def _write_items(self, paths: dict[bytes, str]) -> None:
         if not paths:
@@ -269,9 +274,7 @@ class SqlSequencing:
         for address, party, active in batch.keys:
             statement = upsert(t.party_keys).values(address=address, party=party, active=active)
             self._connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["address"], set_={"active": active}
-                )
+                statement.on_conflict_do_update(index_elements=["address"], set_={"active": active})
             )
 
     def _finish(self, batch: Batch, sequenced: int) -> None:
