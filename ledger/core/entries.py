@@ -17,6 +17,7 @@ from ledger.core.strict_json import JsonValue, parse_json
 TAG = b"UBE1"
 Z = bytes(32)
 EVENT_LENGTH = 268
+ADDRESS_LENGTH = 20
 HEAD_LENGTH = 68
 # An entry must fit a tlog-tiles bundle (u16 length); facts are short, so the limit is far lower.
 MAX_PAYLOAD = 4096
@@ -64,9 +65,19 @@ _OPS = frozenset(int(op) for op in Op)
 _REFERRING = frozenset([Op.RECEIVE, Op.VOID])
 
 
+def _verify_lengths(signer: bytes, *fields: bytes) -> None:
+    # struct would pad or cut them without a word.
+    if len(signer) != ADDRESS_LENGTH or any(len(field) != len(Z) for field in fields):
+        raise MalformedError("entry", "has a signer of 20 bytes, names and hashes of 32")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEntry:
-    """The 268 bytes that one event puts into the log; every `bytes` is 32 long but signer (20)."""
+    """The 268 bytes that one event puts into the log; every `bytes` is 32 long but signer (20).
+
+    Raises:
+        MalformedError: A field has another length, or fields contradict each other.
+    """
 
     op: Op
     flags: int
@@ -81,6 +92,22 @@ class EventEntry:
     event_root: bytes
     item_count: int
     items_root: bytes
+
+    def __post_init__(self) -> None:
+        _verify_lengths(
+            self.signer, self.party, self.on_behalf_of, self.to_owner, self.to_possessor,
+            self.refers, self.event_root, self.items_root,
+        )  # fmt: skip
+        if self.flags & ~(FLAG_ERROR_DECLARATION | FLAG_UNPACK_ALL):
+            raise MalformedError("entry.flags", "only bits 0 and 1 may be set", self.flags)
+        if self.row_count == 0:
+            raise MalformedError("entry.row_count", "at least 1", self.row_count)
+        if self.refers != Z and self.op not in _REFERRING:
+            refers = self.refers.hex()
+            raise MalformedError("entry.refers", "only a VOID or a RECEIVE refers", refers)
+        if (self.item_count == 0) != (self.items_root == Z):
+            count = self.item_count
+            raise MalformedError("entry.item_count", "0 if and only if items_root is zero", count)
 
     def encode(self) -> bytes:
         """Return the entry's bytes."""
@@ -100,6 +127,9 @@ class FactEntry:
     signer: Address
     party: bytes
     payload: dict[str, JsonValue]
+
+    def __post_init__(self) -> None:
+        _verify_lengths(self.signer, self.party)
 
     def encode(self) -> bytes:
         """Return the entry's bytes.
@@ -135,14 +165,6 @@ def decode_event(entry: bytes) -> EventEntry:
         raise MalformedError("entry", "starts with UBE1, kind 1 and a zero byte 7", entry[:8].hex())
     if op not in _OPS:
         raise MalformedError("entry.op", "is a known operation", op)
-    if flags & ~(FLAG_ERROR_DECLARATION | FLAG_UNPACK_ALL):
-        raise MalformedError("entry.flags", "only bits 0 and 1 may be set", flags)
-    if row_count == 0:
-        raise MalformedError("entry.row_count", "at least 1", row_count)
-    if refers != Z and op not in _REFERRING:
-        raise MalformedError("entry.refers", "only a VOID or a RECEIVE refers", refers.hex())
-    if (item_count == 0) != (items_root == Z):
-        raise MalformedError("entry.item_count", "0 if and only if items_root is zero", item_count)
     return EventEntry(
         op=Op(op), flags=flags, time_ms=time_ms, signer=signer, party=party, on_behalf_of=behalf,
         to_owner=owner, to_possessor=possessor, refers=refers, row_count=row_count,
