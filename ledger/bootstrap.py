@@ -53,8 +53,6 @@ HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = (
 )
 WALLET_KEY = "wallet"
 ORIGIN = "unbroken.example/log"
-# A block each second lets anchors become final on a devnet that nobody else uses.
-DEVNET_BLOCK_TIME_S = 1
 Step = Callable[[], bool]
 # What a database that fails or is away raises, for layers that may not know its drivers.
 STORE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, PsycopgError)
@@ -131,7 +129,12 @@ class Node:
         return Anchorer(
             log=self.log,
             anchors=SqlAnchorStore(self.engine),
-            chain=LogOnChain(client, self.identity, _wallet(self.settings, self.keystore)),
+            chain=LogOnChain(
+                client,
+                self.identity,
+                _wallet(self.settings, self.keystore),
+                settle=own_devnet(self.settings).settle if self.settings.has_own_devnet else None,
+            ),
             interval_ms=self.settings.anchor_interval_ms,
         )
 
@@ -166,7 +169,7 @@ def start_database(settings: Settings) -> str:
 
 def own_devnet(settings: Settings) -> Devnet:
     """Return the devnet of this installation; not started."""
-    return Devnet(settings.devnet_dir, port=0, block_time_s=DEVNET_BLOCK_TIME_S)
+    return Devnet(settings.devnet_dir, port=0)
 
 
 def open_chain(settings: Settings) -> ChainClient:
@@ -227,6 +230,9 @@ def _found_log(
     """Deploy the home contract, log the genesis entry and return what it fixes."""
     client = open_chain(settings)
     contract = deploy(client, _wallet(settings, keystore))
+    if settings.has_own_devnet:
+        # Its own dumps are a second apart: a kill in that second would lose the contract.
+        own_devnet(settings).checkpoint()
     checkpoint = Ed25519PrivateKey.from_private_bytes(keystore.secret(CHECKPOINT_KEY))
     identity = LogIdentity(
         origin=ORIGIN,

@@ -1,6 +1,6 @@
 """The anchor worker's view of a chain: one contract, one log, one paying wallet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from eth_account import Account
@@ -39,9 +39,23 @@ class SignedHead(Protocol):
 class LogOnChain:
     """Anchors one log through one contract."""
 
-    def __init__(self, client: ChainClient, identity: LogIdentity, wallet_key: bytes) -> None:
-        """Bind the log's home contract; the wallet only pays."""
+    def __init__(
+        self,
+        client: ChainClient,
+        identity: LogIdentity,
+        wallet_key: bytes,
+        settle: Callable[[], None] | None = None,
+    ) -> None:
+        """Bind the log's home contract.
+
+        Args:
+            client: The chain.
+            identity: Of the log.
+            wallet_key: Pays, and has no other authority.
+            settle: Makes a devnet, where nobody else mines, go on until all that is mined is final.
+        """
         self._client = client
+        self._settle = settle
         self._contract = AnchorContract(client, "0x" + identity.contract.hex())
         self._identity = identity
         self._log_id = identity.log_id()
@@ -117,6 +131,8 @@ class LogOnChain:
 
     def settled_number(self, state: str) -> int:
         """Return the height up to which blocks are `safe` or `final`."""
+        if self._settle is not None:
+            self._settle()
         if state == "final":
             return self._client.finalized_number()
         block = self._client.rpc("eth_getBlockByNumber", "safe", FULL_TRANSACTIONS)
