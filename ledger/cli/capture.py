@@ -67,8 +67,12 @@ def capture(
     rows: list[dict[str, Any]] = []
     with opened.client(url) as client, output.progress("events") as report:
         sending = _sending(client, key, wait)
-        for file in files:
-            rows += _capture(sending, file, report)
+        sent = [(file, _send(sending, file)) for file in files]
+        for file, job in sent:
+            if isinstance(job, str):
+                rows += [_row(file, result) for result in _await(sending, job, file, report)]
+            else:
+                rows.append(job)
     output.rows(rows, _COLUMNS)
     refused = [row for row in rows if row["verdict"] == "rejected"]
     if refused:
@@ -104,22 +108,20 @@ def _sending(client: LedgerClient, key: str, wait: WaitFor) -> _Sending:
     )  # fmt: skip
 
 
-def _capture(sending: _Sending, file: str, report: Report) -> list[dict[str, Any]]:
-    """Send one document; a document that is refused whole gives one row without an event."""
+def _send(sending: _Sending, file: str) -> str | dict[str, Any]:
+    """Send one document; return its job, or the one row of a document that is refused whole."""
     try:
         document = read_document(file)
-        job = sending.client.capture(document, sending.signer, sending.identity, issued_at=now_ms())
+        return sending.client.capture(
+            document, sending.signer, sending.identity, issued_at=now_ms()
+        )
     except (MalformedError, NotPermittedError) as error:
         forbidden = isinstance(error, NotPermittedError)
-        return [
-            {
-                "file": file, "event": None, "verdict": "rejected", "log_index": None,
-                "findings": [], "code": "not_permitted" if forbidden else "malformed",
-                "reason": str(error),
-            }
-        ]  # fmt: skip
-    results = _await(sending, job, file, report)
-    return [_row(file, result) for result in results]
+        return {
+            "file": file, "event": None, "verdict": "rejected", "log_index": None,
+            "findings": [], "code": "not_permitted" if forbidden else "malformed",
+            "reason": str(error),
+        }  # fmt: skip
 
 
 def read_document(file: str) -> bytes:

@@ -1,5 +1,6 @@
 """Exit codes: the one place where errors become numbers and one line for people."""
 
+import sys
 from enum import IntEnum
 
 from ledger.chain.errors import ChainUnreachableError, DevnetError, WrongChainError
@@ -42,11 +43,12 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
 
 def exit_code(error: Exception) -> ExitCode | None:
     """Return the code of an error, None for one that nobody foresaw."""
-    from ledger.bootstrap import STORE_ERRORS  # noqa: PLC0415 -- two seconds, on failure only
-    from ledger.store.database import DatabaseError  # noqa: PLC0415
+    if "ledger.bootstrap" in sys.modules:  # else no database was asked, and it takes a second
+        from ledger.bootstrap import STORE_ERRORS  # noqa: PLC0415 -- late, as said above
+        from ledger.store.database import DatabaseError  # noqa: PLC0415
 
-    if isinstance(error, (DatabaseError, *STORE_ERRORS)):
-        return ExitCode.UNREACHABLE
+        if isinstance(error, (DatabaseError, *STORE_ERRORS)):
+            return ExitCode.UNREACHABLE
     return next((code for kind, code in _CODES if isinstance(error, kind)), None)
 
 

@@ -22,7 +22,7 @@ from ledger.core.merkle import HASH_SIZE, Frontier
 from ledger.core.rights import Rights
 from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, completed_tiles
 from ledger.service.audit_content import SubmissionAudit
-from ledger.service.audit_custody import SLICES, CustodyReport, audit_custody
+from ledger.service.audit_custody import FIRST_BYTES, CustodyReport, audit_custody
 from ledger.service.audit_ports import AnchorRecords, AuditStore, Extent, OpenStore
 from ledger.service.audit_range import CHUNK, Ground, RangeReport, audit_range
 from ledger.service.vault import Vault
@@ -32,6 +32,8 @@ RANGE = 2 * CHUNK
 SUBMISSIONS = 4_000
 # A forged log fails everywhere; beyond this many failures only their number is kept.
 MAX_FAILURES = 1_000
+# Tasks of the custody replay, of a log that is longer than one range.
+SLICES = 16
 
 # What the fold of custody reads; where one of these failed it would find nonsense, or nothing.
 _REPLAYED = frozenset(["index", "entry", "content", "items"])
@@ -246,12 +248,16 @@ class _Replay:
             self._fail("custody", None, "not replayed: the entries or item rows behind it failed")
             return
         size, folded = self._extent.integrated, 0
-        jobs = ((self._auditor.open_store, snapshot, size, number) for number in range(SLICES))
+        width = FIRST_BYTES // SLICES if size > RANGE else FIRST_BYTES
+        jobs = (
+            (self._auditor.open_store, snapshot, size, first, first + width)
+            for first in range(0, FIRST_BYTES, width)
+        )
         found: CustodyReport
-        for done, found in enumerate(self._run(audit_custody, jobs), 1):
+        for number, found in enumerate(self._run(audit_custody, jobs), 1):
             self._failures += found.failures
             folded += found.items
-            self._progress("custody", done, SLICES)
+            self._progress("custody", number * width, FIRST_BYTES)
         for what, item in self._store.stray_custody():
             self._fail("custody", None, f"a {what} of item {item}, which no entry names")
         self._checked["custody"] = folded

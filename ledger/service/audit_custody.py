@@ -8,9 +8,8 @@ from ledger.service.audit_ports import AuditStore, OpenStore, Row
 
 # Items folded at once: bounds memory; containers of a chunk are read once for all its items.
 ITEMS = 1_000
-# Items are shared out among processes by the upper bits of their keys.
-SLICES = 16
-_WIDTH = 256 // SLICES
+# Items are shared out among processes by the first byte of their keys.
+FIRST_BYTES = 256
 
 
 @dataclass(slots=True)
@@ -22,12 +21,11 @@ class CustodyReport:
 
 
 def audit_custody(
-    open_store: OpenStore, snapshot: str, size: int, slice_number: int
+    open_store: OpenStore, snapshot: str, size: int, first: int, end: int
 ) -> CustodyReport:
-    """Fold every item of one of SLICES equal slices of the keys, and compare."""
+    """Fold every item whose key begins with a byte from first to before end, and compare."""
     report = CustodyReport()
-    after = bytes([slice_number * _WIDTH])
-    below = bytes([(slice_number + 1) * _WIDTH]) if slice_number + 1 < SLICES else None
+    after, below = bytes([first]), bytes([end]) if end < FIRST_BYTES else None
     with open_store(snapshot) as store:
         while keys := store.item_keys(after, below, size, ITEMS):
             report.items += len(keys)

@@ -6,6 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
+import ledger.bootstrap  # noqa: F401 -- database errors are known once it is loaded
 from ledger.cli.exit_codes import ExitCode, exit_code, one_line
 from ledger.cli.output import Output
 from ledger.client import UnreachableError

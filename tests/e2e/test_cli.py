@@ -1,0 +1,230 @@
+"""The real command line over real processes: from a new key to evidence, then down again."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACK = "urn:epc:id:sgtin:4012345.011111.E1"
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+pytestmark = pytest.mark.e2e
+
+
+def document(*serials: str, step: str = "commissioning", action: str = "ADD") -> bytes:
+    event = {
+        "type": "ObjectEvent", "eventTime": "2026-01-01T10:00:00Z", "bizStep": step,
+        "eventTimeZoneOffset": "+00:00", "action": action,
+    }  # fmt: skip
+    return json.dumps(
+        {
+            "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+            "type": "EPCISDocument", "schemaVersion": "2.0",
+            "creationDate": "2026-01-01T00:00:00Z",
+            "epcisBody": {"eventList": [{**event, "epcList": [serial]} for serial in serials]},
+        }
+    ).encode()  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """Short, for the socket of PostgreSQL; its parent lets another user through."""
+    folder = Path(tempfile.mkdtemp(prefix="unbroken-"))
+    yield folder / "home"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def unbroken(home: Path) -> Iterator[Run]:
+    """Run the command in an installation of its own; at the end it is down."""
+    environment = {
+        **os.environ, "UNBROKEN_HOME": str(home), "UNBROKEN_PORT": str(free_port()),
+        "UNBROKEN_ANCHOR_INTERVAL_MS": "100", "NO_COLOR": "1",
+    }  # fmt: skip
+
+    def run(
+        *arguments: str, given: bytes = b"", **more: str
+    ) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [sys.executable, "-m", "ledger.cli.main", *arguments],
+            input=given, capture_output=True, check=False, timeout=60, cwd=ROOT,
+            env={**environment, **more},
+        )  # fmt: skip
+
+    yield run
+    assert run("down").returncode == 0
+
+
+def data(done: "subprocess.CompletedProcess[bytes]", code: int = 0) -> Any:  # noqa: ANN401 -- JSON
+    assert done.returncode == code, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def running(unbroken: Run) -> Run:
+    """The installation, up, with one party whose key is `maker`."""
+    assert unbroken("key", "new", "maker").returncode == 0
+    assert {row["state"] for row in data(unbroken("up", "--json"))} == {"running"}
+    made = unbroken("party", "add", "--name", "Maker", "--gln", "4012345000009", "--key", "maker")
+    assert made.returncode == 0, made.stderr.decode()
+    return unbroken
+
+
+def test_a_document_becomes_evidence(running: Run, tmp_path: Path) -> None:
+    file = tmp_path / "any.name"
+    file.write_bytes(document(PACK))
+    rows = data(running("--json", "capture", str(file), "--key", "maker", "--wait", "final"))
+    assert [(row["event"], row["verdict"], row["findings"]) for row in rows] == [
+        (0, "accepted", [])
+    ]
+    bundle = tmp_path / "bundle.json"
+    assert running("prove", "-o", str(bundle), PACK).returncode == 0
+    assert bundle.read_bytes() == running("prove", PACK).stdout
+    assert json.loads(bundle.read_bytes())["item"] == "/01/04012345111118/21/E1"
+
+
+def test_options_stand_anywhere_and_two_dashes_end_them(running: Run) -> None:
+    (row,) = data(running("capture", "--key", "maker", "--json", "--", "-", given=document("a:1")))
+    assert (row["file"], row["verdict"]) == ("-", "accepted")
+
+
+def test_a_resent_document_is_a_duplicate_and_a_finding_is_told(running: Run) -> None:
+    raw = document("urn:epc:id:sgtin:4012345.011111.E9", step="shipping", action="OBSERVE")
+    (first,) = data(running("capture", "-", "--key", "maker", "--json", given=raw))
+    (second,) = data(running("capture", "-", "--key", "maker", "--json", given=raw))
+    assert (first["verdict"], second["verdict"]) == ("accepted", "duplicate")
+    assert first["log_index"] == second["log_index"]
+    assert second["findings"] == ["NOT_COMMISSIONED"]
+
+
+def test_rows_in_a_pipe_are_lines_and_json_lines_are_documents(running: Run) -> None:
+    raw = document("b:1", "b:2")
+    plain = running("capture", "-", "--key", "maker", given=raw).stdout.decode().splitlines()
+    assert [line.split("\t")[:3] for line in plain] == [
+        ["-", "0", "accepted"],
+        ["-", "1", "accepted"],
+    ]
+    lines = running("capture", "-", "--key", "maker", "--jsonl", given=raw).stdout.splitlines()
+    assert [json.loads(line)["verdict"] for line in lines] == ["duplicate", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b"<?xml version='1.0'?><a/>", "XML is not taken yet"),
+        (b"\xef\xbb\xbf <a/>", "XML is not taken yet"),
+        (b'{"a": 1, "a": 2}', "a"),
+        (b"", "JSON"),
+    ],
+    ids=["xml", "xml with a mark", "double key", "empty"],
+)
+def test_a_refused_document_is_a_row_with_the_reason(running: Run, raw: bytes, word: str) -> None:
+    (row,) = data(running("capture", "-", "--key", "maker", "--json", given=raw), 1)
+    assert row["verdict"] == "rejected"
+    assert word in row["reason"]
+
+
+def test_a_rotated_key_signs_for_the_same_party_and_a_revoked_one_does_not(running: Run) -> None:
+    new = document("c:1")
+    assert running("key", "rotate", "maker", "--to", "maker-2").returncode == 0
+    (row,) = data(running("capture", "-", "--key", "maker-2", "--json", given=new))
+    assert row["verdict"] == "accepted"
+    # The party's secret went along, so the same event under the new key is the same event.
+    (row,) = data(running("capture", "-", "--key", "maker", "--json", given=new))
+    assert row["verdict"] == "duplicate"
+    assert running("key", "revoke", "maker-2", "--reason", "test").returncode == 0
+    refused = running("capture", "-", "--key", "maker-2", "--json", given=document("c:2"))
+    assert refused.returncode == 5
+    known = {row["name"]: row["active"] for row in data(running("key", "list", "--json"))}
+    assert known["maker"] is True
+    assert known["maker-2"] is False
+
+
+def test_an_unregistered_key_is_not_permitted(running: Run) -> None:
+    assert running("key", "new", "stranger").returncode == 0
+    done = running("capture", "-", "--key", "stranger", given=document("d:1"))
+    assert done.returncode == 5
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_the_log_audits_clean_and_the_doctor_finds_nothing(running: Run) -> None:
+    assert data(running("audit", "--json"))["failed"] == []
+    found = data(running("doctor", "--json"))
+    assert {row["state"] for row in found} == {"ok"}, found
+    (party,) = data(running("party", "list", "--json"))
+    assert party["name"] == "Maker"
+
+
+def test_a_killed_worker_is_seen_and_started_again(running: Run, home: Path) -> None:
+    os.kill(int((home / "run/worker.pid").read_text()), signal.SIGKILL)
+    states = {row["name"]: row["state"] for row in data(running("status", "--json"))["processes"]}
+    assert states == {
+        "database": "running", "chain": "running", "worker": "stopped", "api": "running"
+    }  # fmt: skip
+    assert running("up").returncode == 0
+    (row,) = data(running("capture", "-", "--key", "maker", "--json", given=document("e:1")))
+    assert row["verdict"] == "accepted"
+
+
+def test_status_counts_every_state_of_life(running: Run) -> None:
+    log = data(running("--json", "status"))["log"]
+    sizes = log["sizes"]
+    assert sizes["sequenced"] >= sizes["integrated"] >= sizes["published"] >= sizes["anchored"]
+    assert log["totals"]["parties"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["prove", "/01/04012345111118/21/none"], 1),
+        (["prove", "urn:epc:id:sgtin:4012345.011111"], 1),
+        (["key", "new", "maker"], 1),
+        (["key", "revoke", "0xzz", "--reason", "x"], 1),
+        (["capture", "--key", "maker", "no-such-file"], 2),
+        (["capture", "--key", "maker"], 2),
+        (["audit", "--workers", "0"], 2),
+        (["nonsense"], 2),
+    ],
+    ids=str,
+)
+def test_a_failed_command_says_why_in_few_words(
+    running: Run, arguments: list[str], code: int
+) -> None:
+    done = running(*arguments)
+    assert done.returncode == code
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+    assert done.stderr
+
+
+def test_a_wrong_setting_is_a_usage_error(unbroken: Run) -> None:
+    done = unbroken("status", UNBROKEN_PROT="1")
+    assert done.returncode == 2
+    assert b"UNBROKEN_PORT" in done.stderr
+
+
+def test_a_ledger_that_is_down_cannot_be_reached(unbroken: Run) -> None:
+    done = unbroken("capture", "-", "--key", "maker", given=document("f:1"), UNBROKEN_PORT="9")
+    assert done.returncode == 3
+    assert b"unbroken up" in done.stderr
+
+
+def test_the_version_is_told(unbroken: Run) -> None:
+    assert unbroken("--version").stdout.startswith(b"unbroken ")
