@@ -1,0 +1,112 @@
+"""The whole state of a ledger, checked from its raw rows: what a crash may not have bent."""
+
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from ledger.core.custody import fold
+from ledger.core.eip712 import head_digest, keccak
+from ledger.core.merkle import Frontier, leaf_hash, root_hash
+from ledger.core.signatures import recover
+from ledger.core.tiles import completed_tiles
+from ledger.service.audit import Auditor
+from ledger.store.audit_store import open_audit_store
+from ledger.store.custody_store import CustodyTables
+from tests.fault.plant import Plant, Process, key
+
+
+def verify_whole_state(plant: Plant, records: Any) -> None:  # noqa: ANN401 -- AnchorRecords
+    """Check everything; the log must have come to rest and every anchor to be final."""
+    process = Process(plant)
+    with process.engine.connect() as connection:
+        _verify_promises(connection, plant.acknowledged)
+        leaves = _verify_log(connection)
+        _verify_heads(connection, plant, leaves)
+        _verify_anchors(connection, records, len(leaves))
+        _verify_custody(connection)
+    process.end()
+
+
+def verify_by_audit(plant: Plant, records: Any) -> None:  # noqa: ANN401 -- AnchorRecords
+    """Let the ledger's own audit replay contents, signatures, rights and custody too."""
+    auditor = Auditor(
+        open_store=lambda snapshot: open_audit_store(plant.database_url, snapshot),
+        identity=plant.identity,
+        storage_key=key("storage"),
+        records=records,
+    )
+    assert auditor.run()["failed"] == []
+
+
+def _verify_promises(connection: Connection, acknowledged: dict[bytes, int]) -> None:
+    logged = connection.execute(
+        text(
+            "SELECT s.digest, count(e.log_index) AS entries,"
+            " (SELECT count(*) FROM capture_results r WHERE r.submission_id = s.id"
+            "  AND r.verdict = 'accepted') AS answers,"
+            " array_agg(e.position ORDER BY e.position) AS positions"
+            " FROM submissions s LEFT JOIN log_entries e ON e.submission_id = s.id"
+            " WHERE s.document IS NOT NULL GROUP BY s.id, s.digest"
+        )
+    ).all()
+    assert {row.digest: row.entries for row in logged} == acknowledged
+    assert {row.digest: row.answers for row in logged} == acknowledged
+    assert all(row.positions == list(range(row.entries)) for row in logged)
+
+
+def _verify_log(connection: Connection) -> list[bytes]:
+    rows = connection.execute(
+        text("SELECT log_index, leaf_hash, entry FROM log_entries ORDER BY log_index")
+    ).all()
+    leaves = [leaf_hash(row.entry) for row in rows]
+    assert [row.log_index for row in rows] == list(range(len(rows)))
+    assert [row.leaf_hash for row in rows] == leaves
+    assert len(set(leaves)) == len(leaves)
+    state = connection.execute(text("SELECT * FROM log_state")).one()
+    assert (state.sequenced, state.integrated) == (len(leaves), len(leaves))
+    assert state.root == root_hash(leaves)
+    tiles = connection.execute(text("SELECT level, tile_index, hashes FROM tiles")).all()
+    assert {tuple(tile) for tile in tiles} == set(completed_tiles(0, leaves, lambda _: b""))
+    return leaves
+
+
+def _verify_heads(connection: Connection, plant: Plant, leaves: list[bytes]) -> None:
+    heads = connection.execute(text("SELECT * FROM heads ORDER BY size")).all()
+    assert heads[-1].size == len(leaves)
+    frontier, roots = Frontier(), {}
+    for size, leaf in enumerate(leaves, 1):
+        frontier.append(leaf)
+        roots[size] = frontier.root()
+    for head in heads:
+        assert head.root == roots[head.size]
+        digest = head_digest(plant.identity.log_id(), head.size, head.root, head.map_root)
+        assert recover(digest, head.signature) == plant.identity.head_signer
+
+
+def _verify_anchors(connection: Connection, records: Any, size: int) -> None:  # noqa: ANN401
+    rows = connection.execute(
+        text("SELECT a.*, h.root FROM anchors a JOIN heads h USING (size) ORDER BY id")
+    ).all()
+    final = [row for row in rows if row.state == "final"]
+    assert {row.state for row in rows} <= {"final", "replaced", "failed"}
+    assert len({row.nonce for row in final}) == len(final)
+    assert len({row.size for row in final}) == len(final)
+    for row in final:
+        assert records.record(row.size) == keccak(row.root + bytes(32))
+    assert records.head() == (size, final[-1].root)
+    assert max(row.size for row in final) == size
+
+
+def _verify_custody(connection: Connection) -> None:
+    tables = CustodyTables(connection)
+    keys = set(connection.scalars(text("SELECT DISTINCT item_key FROM item_rows WHERE role <> 5")))
+    outcome = fold(tables.histories(keys), keys, tables.unjudged(keys))
+    rows = connection.execute(text("SELECT * FROM item_states")).all()
+    assert {row.item_key: tuple(row)[1:] for row in rows} == {
+        one: (s.status.value, s.holder, s.shipped_to, s.container, s.last_index, s.last_time)
+        for one, s in outcome.states.items()
+    }
+    findings = connection.execute(text("SELECT item_key, code FROM findings")).all()
+    assert {tuple(row) for row in findings} == {
+        (found.item, found.code.value) for found in outcome.findings
+    }
