@@ -23,7 +23,8 @@ from ledger.core.jcs import canonical_json
 from ledger.core.merkle import Levels, ReadNode, inclusion_proof, leaf_hash
 from ledger.core.strict_json import parse_json
 from ledger.core.tiles import TileReader
-from ledger.service.ports import ChainLink, EventBody, Head, ProofRow, ProofStore
+from ledger.service.ports import Head
+from ledger.service.proof_ports import ChainLink, EventBody, ProofRow, ProofStore
 from ledger.service.vault import Vault
 
 FORMAT = "unbroken/bundle/v1"

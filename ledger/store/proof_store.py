@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Engine, select, text
 
 from ledger.core.entries import decode_event
-from ledger.service.ports import ChainLink, EventBody, Head, ProofRow
+from ledger.service.ports import Head
+from ledger.service.proof_ports import ChainLink, EventBody, ProofRow
 from ledger.store import tables as t
 
 _PROOF_ROWS = """

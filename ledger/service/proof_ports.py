@@ -1,0 +1,75 @@
+"""What evidence is made from."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger.service.ports import Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLink:
+    """One event entry as the chain of an item sees it: which items it names, in which role."""
+
+    index: int
+    time_ms: int
+    op: int
+    flags: int
+    items: tuple[tuple[bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRow:
+    """A logged entry with the submission that signed it."""
+
+    index: int
+    entry: bytes
+    issued_ms: int
+    doc_hash: bytes
+    signature: bytes
+    count: int
+    position: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBody:
+    """Content and secrets of a logged event, and the tokens that its item rows spend."""
+
+    content: bytes
+    event_digest: bytes
+    sealed_secret: bytes
+    items_secret: bytes
+    spends: Mapping[int, bytes]
+
+
+class ProofStore(Protocol):
+    """What evidence is made from."""
+
+    def final_head(self) -> Head | None:
+        """Return the greatest head whose anchor is final."""
+        ...
+
+    def chain_links(self, item_key: bytes, size: int) -> list[ChainLink]:
+        """Return the event entries below size that name an item, by index."""
+        ...
+
+    def proof_rows(self, indexes: Collection[int]) -> list[ProofRow]:
+        """Return signed entries by index, in order."""
+        ...
+
+    def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
+        """Return genesis and every party and key fact about parties below size, in order."""
+        ...
+
+    def event_bodies(self, indexes: Collection[int]) -> dict[int, EventBody]:
+        """Return event bodies by index."""
+        ...
+
+    def item_known(self, item_key: bytes) -> bool:
+        """Tell whether any entry names the item."""
+        ...
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        """Return the stored hashes of a tile."""
+        ...
