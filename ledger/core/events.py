@@ -18,13 +18,12 @@ EVENT_TYPES = (
     "AssociationEvent",
 )  # fmt: skip
 ACTIONS = ("ADD", "OBSERVE", "DELETE")
-_CBV_PREFIXES = (
+_STEP_PREFIXES = (
     "urn:epcglobal:cbv:bizstep:",
     "https://ref.gs1.org/cbv/BizStep-",
     "https://ns.gs1.org/voc/Bizstep-",
-    "urn:epcglobal:cbv:sdt:",
-    "https://ref.gs1.org/cbv/SDT-",
 )
+_PLACE_PREFIXES = ("urn:epcglobal:cbv:sdt:", "https://ref.gs1.org/cbv/SDT-")
 _OBSERVED = {
     "shipping": Op.HANDOFF,
     "consigning": Op.HANDOFF,
@@ -37,7 +36,8 @@ _OBSERVED = {
 }
 _DELETED = {"dispensing": Op.DISPENSE, "retail_selling": Op.DISPENSE, "destroying": Op.DESTROY}
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d)(?:\.(\d+))?(Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)",
+    r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d+))?"
+    r"(Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)",
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 -- banned-api sees datetime.UTC
@@ -118,7 +118,7 @@ def operation(event: Event, on_behalf_of: bytes) -> Operation:
 def _op(event: Event) -> tuple[Op, int]:
     if "errorDeclaration" in event:
         return Op.VOID, FLAG_ERROR_DECLARATION
-    step = _cbv(event.get("bizStep"))
+    step = _cbv(event.get("bizStep"), _STEP_PREFIXES)
     if step == "void_shipping":
         return Op.VOID, 0
     op = _op_by_type(event.get("type"), event.get("action"), step)
@@ -139,12 +139,12 @@ def _op_by_type(kind: JsonValue, action: JsonValue, step: str) -> Op:
     return _OBSERVED.get(step, Op.OBSERVE)
 
 
-def _cbv(value: JsonValue) -> str:
+def _cbv(value: JsonValue, prefixes: tuple[str, ...]) -> str:
     """Return the bare word of a CBV value, or the text itself; '' when it is no text."""
     if not isinstance(value, str):
         return ""
     if ":" in value:
-        for prefix in _CBV_PREFIXES:
+        for prefix in prefixes:
             if value.startswith(prefix):
                 return value[len(prefix) :]
     return value
@@ -179,7 +179,7 @@ def _recipient(event: Event, kind: str, on_behalf_of: bytes) -> bytes:
     for place in destinations:
         if not isinstance(place, dict) or not isinstance(place.get("destination"), str):
             raise MalformedError("destinationList", "has elements {type, destination}", place)
-        if _cbv(place.get("type")) == kind:
+        if _cbv(place.get("type"), _PLACE_PREFIXES) == kind:
             parties.add(party_key(party_path(cast("str", place["destination"]))))
     parties_without_self = parties if parties != {on_behalf_of} else set()
     return next(iter(parties_without_self)) if len(parties_without_self) == 1 else Z
