@@ -26,7 +26,7 @@ def audit(
     """Replay the log: bytes, signatures, rights, tree, heads, anchors, contents, custody."""
     output = output_of(context, as_json=as_json)
     auditor = opened.node().auditor()
-    with output.progress("entries") as report:
+    with output.progress() as report:
         found = auditor.run(workers=workers, quick=quick, progress=report)
     if output.as_json or output.as_lines:
         output.record(found)

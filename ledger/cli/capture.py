@@ -65,7 +65,7 @@ def capture(
     """Sign and submit EPCIS documents; one row per event."""
     output = output_of(context, as_json=as_json, as_lines=as_lines)
     rows: list[dict[str, Any]] = []
-    with opened.client(url) as client, output.progress("events") as report:
+    with opened.client(url) as client, output.progress() as report:
         sending = _sending(client, key, wait)
         sent = [(file, _send(sending, file)) for file in files]
         for file, job in sent:

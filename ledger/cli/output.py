@@ -88,14 +88,14 @@ class Output:
             self.talk.print(sentence, markup=False, highlight=False)
 
     @contextmanager
-    def progress(self, unit: str) -> Iterator[Report]:
+    def progress(self) -> Iterator[Report]:
         """Show stages of long work with rate and remaining time, where a person watches."""
         if not self.talk.is_terminal or self.as_json or self.as_lines:
             yield lambda _stage, _done, _total: None
             return
         columns = (
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            _Rate(unit), TimeRemainingColumn(),
+            _Rate(), TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=self.talk, transient=True) as bars:
             known: dict[str, Any] = {}
@@ -111,13 +111,9 @@ class Output:
 class _Rate(ProgressColumn):
     """How many a second."""
 
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
-
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s", style="dim")
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="dim")
 
 
 def output_of(context: typer.Context, *, as_json: bool = False, as_lines: bool = False) -> Output:

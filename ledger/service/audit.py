@@ -172,7 +172,7 @@ class _Replay:
     def _check_anchors(self, on_chain: tuple[int, bytes] | None) -> None:
         """Compare the chain with the heads that are held to be final on it."""
         records, facts = self._auditor.records, self._store.final_anchors()
-        for done, fact in enumerate(facts):
+        for done, fact in enumerate(facts, 1):
             self._progress("anchors", done, len(facts))
             if records.record(fact.size) != keccak(fact.root + fact.map_root):
                 self._fail(

@@ -63,7 +63,7 @@ def test_a_record_is_flat_for_programs_without_json() -> None:
 
 def test_progress_is_silent_where_nobody_watches() -> None:
     file = io.StringIO()
-    with Output(talk=Console(file=file, force_terminal=False)).progress("events") as report:
+    with Output(talk=Console(file=file, force_terminal=False)).progress() as report:
         report("work", 1, 2)
     assert file.getvalue() == ""
 
@@ -71,7 +71,7 @@ def test_progress_is_silent_where_nobody_watches() -> None:
 def test_progress_shows_stage_and_count_in_a_terminal() -> None:
     file = io.StringIO()
     talk = Console(file=file, force_terminal=True, width=100, color_system=None)
-    with Output(talk=talk).progress("events") as report:
+    with Output(talk=talk).progress() as report:
         report("entries", 1, 2)
     assert "entries" in file.getvalue()
     assert "1/2" in file.getvalue()
