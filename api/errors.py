@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from api.guard import SECURITY_HEADERS
+from api.guard import FENCE
 from ledger.bootstrap import STORE_ERRORS
 from ledger.core.errors import (
     LedgerError,
@@ -86,7 +86,6 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     TooLargeError: _TOO_LARGE,
     ProofError: _INTERNAL,
     LedgerError: _UNAVAILABLE,
-    TimeoutError: _UNAVAILABLE,
     **dict.fromkeys(STORE_ERRORS, _UNAVAILABLE),
     RequestValidationError: Kind(
         422, "invalid-request", "ValidationException", "A parameter breaks its rule"
@@ -98,6 +97,9 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     415: _MEDIA_TYPE,
     500: _INTERNAL,
 }  # fmt: skip
+
+# Everything that the ledger raises on purpose, and a database that fails.
+TOLD: tuple[type[Exception], ...] = (LedgerError, *STORE_ERRORS)
 
 
 def install(app: FastAPI) -> None:
@@ -124,7 +126,7 @@ def problem(path: str, error: Exception) -> Response:
     headers = {**kind.headers, **(getattr(error, "headers", None) or {})}
     if kind is _INTERNAL:
         # Sent from outside the guard.
-        headers |= {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+        headers |= FENCE
     return JSONResponse(members, kind.status, headers, PROBLEM_TYPE)
 
 
@@ -142,7 +144,7 @@ def _kind(error: Exception) -> Kind:
 def _detail(error: Exception, kind: Kind, path: str) -> str:
     if kind is _INTERNAL:
         return "The fault is in the ledger's log; it is not in what you sent."
-    if isinstance(error, (*STORE_ERRORS, TimeoutError)):
+    if isinstance(error, STORE_ERRORS):
         return "Nothing was stored or changed; send the same bytes again."
     if isinstance(error, LedgerError):
         return _shown(str(error), 1000)
