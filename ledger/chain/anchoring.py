@@ -122,12 +122,20 @@ class LogOnChain:
         """Hand signed bytes to the node; repeating it is harmless."""
         self._client.broadcast(raw)
 
-    def mined_in(self, tx_hash: bytes) -> tuple[int, bytes, bool] | None:
-        """Return canonical block number, block hash and success of a mined transaction."""
+    def mined_in(self, tx_hash: bytes, size: int) -> tuple[int, bytes, bool] | None:
+        """Return canonical number and hash of the block that a transaction was mined in.
+
+        And whether the head of size was recorded there: by it, or before it by anybody else. Who
+        copies an anchor out of the pool makes it revert, and has paid for it.
+        """
         receipt = self._client.find_receipt(tx_hash)
-        return None if receipt is None else (
-            receipt.block_number, receipt.block_hash, receipt.succeeded
-        )  # fmt: skip
+        if receipt is None:
+            return None
+        number = receipt.block_number
+        recorded = receipt.succeeded or (
+            self._contract.record(self._log_id, size, number) is not None
+        )
+        return number, receipt.block_hash, recorded
 
     def settled_number(self, state: str) -> int:
         """Return the height up to which blocks are `safe` or `final`."""

@@ -71,7 +71,7 @@ class Anchorer:
         in_flight = any(row.state in _IN_FLIGHT for row in rows)
         moved = False
         for row in rows:
-            mined = self.chain.mined_in(row.tx_hash)
+            mined = self.chain.mined_in(row.tx_hash, row.size)
             if mined is not None:
                 moved |= self._settle(row, mined, settled, at_ms)
             elif row.state in _IN_FLIGHT or not in_flight:
@@ -80,8 +80,8 @@ class Anchorer:
         return moved
 
     def _settle(self, row: AnchorRow, mined: Mined, settled: Mapping[str, int], at_ms: int) -> bool:
-        number, block_hash, succeeded = mined
-        if not succeeded:
+        number, block_hash, recorded = mined
+        if not recorded:
             self.anchors.move(row.id, "failed", at_ms=at_ms, reason=f"reverted in block {number}")
             return True
         state = next((name for name, height in settled.items() if number <= height), "mined")
@@ -120,7 +120,7 @@ class Anchorer:
     ) -> bool:
         """Take up the one of row's nonce that is mined, if any; only one can be."""
         for one in signed:
-            mined = self.chain.mined_in(one.tx_hash) if one.nonce == row.nonce else None
+            mined = self.chain.mined_in(one.tx_hash, one.size) if one.nonce == row.nonce else None
             if mined is None:
                 continue
             # In this order: after a crash in between the next run comes here again.
@@ -145,7 +145,10 @@ class Anchorer:
 
     def _start(self, at_ms: int) -> bool:
         head, latest = self.log.last_head(), self.anchors.latest(self.chain.chain_id)
-        if head is None or (latest is not None and at_ms - latest.created_ms < self.interval_ms):
+        # A clock that was set back must not stop anchoring until it has caught up.
+        if head is None or (
+            latest is not None and 0 <= at_ms - latest.created_ms < self.interval_ms
+        ):
             return False
         if any(row.state in _IN_FLIGHT for row in self.anchors.unsettled(self.chain.chain_id)):
             return False

@@ -332,8 +332,12 @@ class AnchorChain(Protocol):
         """Hand signed bytes to the node; repeating it is harmless."""
         ...
 
-    def mined_in(self, tx_hash: bytes) -> tuple[int, bytes, bool] | None:
-        """Return canonical block number, block hash and success of a mined transaction."""
+    def mined_in(self, tx_hash: bytes, size: int) -> tuple[int, bytes, bool] | None:
+        """Return canonical number and hash of the block that a transaction was mined in.
+
+        And whether the head of size was recorded there: by it, or before it by anybody else. Who
+        copies an anchor out of the pool makes it revert, and has paid for it.
+        """
         ...
 
     def settled_number(self, state: str) -> int:

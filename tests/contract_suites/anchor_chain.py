@@ -34,7 +34,7 @@ def nothing_is_anchored_at_first(stand: Stand) -> None:
     assert stand.chain.anchored_head() is None
     assert stand.chain.mined_nonce() == 0
     assert len(stand.chain.wallet) == 20
-    assert stand.chain.mined_in(bytes(32)) is None
+    assert stand.chain.mined_in(bytes(32), 3) is None
 
 
 def genesis_then_anchor_move_head_and_nonce(stand: Stand) -> None:
@@ -48,7 +48,7 @@ def genesis_then_anchor_move_head_and_nonce(stand: Stand) -> None:
 
 def what_waits_is_not_mined(stand: Stand) -> None:
     _, tx_hash = _sent(stand, 0, 3, 0)
-    assert stand.chain.mined_in(tx_hash) is None
+    assert stand.chain.mined_in(tx_hash, 3) is None
     assert stand.chain.mined_nonce() == 0
 
 
@@ -58,7 +58,7 @@ def repeating_a_broadcast_is_harmless(stand: Stand) -> None:
     stand.mine()
     stand.chain.broadcast(raw)
     stand.mine()
-    mined = stand.chain.mined_in(tx_hash)
+    mined = stand.chain.mined_in(tx_hash, 3)
     assert mined is not None
     assert mined[2]
     assert stand.chain.mined_nonce() == 1
@@ -89,15 +89,26 @@ def the_loser_of_a_race_is_mined_and_fails(stand: Stand) -> None:
     _, winner = _sent(stand, 3, 8, 1)
     _, loser = _sent(stand, 3, 9, 2)
     stand.mine()
-    outcomes = [stand.chain.mined_in(one) for one in (winner, loser)]
+    outcomes = [stand.chain.mined_in(*one) for one in ((winner, 8), (loser, 9))]
     assert [one is not None and one[2] for one in outcomes] == [True, False]
     assert stand.chain.anchored_head() == (8, stand.head(8).root)
+
+
+def who_reverts_because_the_head_is_there_counts_as_mined(stand: Stand) -> None:
+    _sent(stand, 0, 3, 0)
+    stand.mine()
+    _sent(stand, 3, 8, 1)
+    _, second = _sent(stand, 3, 8, 2)
+    stand.mine()
+    mined = stand.chain.mined_in(second, 8)
+    assert mined is not None
+    assert mined[2]
 
 
 def a_block_is_safe_then_final(stand: Stand) -> None:
     _, tx_hash = _sent(stand, 0, 3, 0)
     stand.mine()
-    mined = stand.chain.mined_in(tx_hash)
+    mined = stand.chain.mined_in(tx_hash, 3)
     assert mined is not None
     assert stand.chain.settled_number("final") < mined[0]
     stand.mine(3)
@@ -107,14 +118,14 @@ def a_block_is_safe_then_final(stand: Stand) -> None:
 def a_reorganisation_undoes_and_the_same_bytes_are_good_again(stand: Stand) -> None:
     raw, tx_hash = _sent(stand, 0, 3, 0)
     stand.mine()
-    before = stand.chain.mined_in(tx_hash)
+    before = stand.chain.mined_in(tx_hash, 3)
     stand.reorg(1)
-    assert stand.chain.mined_in(tx_hash) is None
+    assert stand.chain.mined_in(tx_hash, 3) is None
     assert stand.chain.anchored_head() is None
     assert stand.chain.mined_nonce() == 0
     stand.chain.broadcast(raw)
     stand.mine()
-    after = stand.chain.mined_in(tx_hash)
+    after = stand.chain.mined_in(tx_hash, 3)
     assert after is not None
     assert before is not None
     assert after[1] != before[1]
@@ -124,10 +135,10 @@ def a_dropped_transaction_may_be_sent_again(stand: Stand) -> None:
     raw, tx_hash = _sent(stand, 0, 3, 0)
     stand.drop()
     stand.mine()
-    assert stand.chain.mined_in(tx_hash) is None
+    assert stand.chain.mined_in(tx_hash, 3) is None
     stand.chain.broadcast(raw)
     stand.mine()
-    assert stand.chain.mined_in(tx_hash) is not None
+    assert stand.chain.mined_in(tx_hash, 3) is not None
 
 
 def a_replacement_takes_the_nonce(stand: Stand) -> None:
@@ -136,8 +147,8 @@ def a_replacement_takes_the_nonce(stand: Stand) -> None:
     assert replacement is not None
     stand.chain.broadcast(replacement[0])
     stand.mine()
-    assert stand.chain.mined_in(tx_hash) is None
-    assert stand.chain.mined_in(replacement[1]) is not None
+    assert stand.chain.mined_in(tx_hash, 3) is None
+    assert stand.chain.mined_in(replacement[1], 3) is not None
     assert stand.chain.anchored_head() == (3, stand.head(3).root)
 
 
@@ -145,12 +156,12 @@ def a_replacement_pays_what_blocks_cost_now(stand: Stand) -> None:
     raw, tx_hash = _sent(stand, 0, 3, 0)
     stand.outbid()
     stand.mine()
-    assert stand.chain.mined_in(tx_hash) is None
+    assert stand.chain.mined_in(tx_hash, 3) is None
     replacement = stand.chain.replacement(raw)
     assert replacement is not None
     stand.chain.broadcast(replacement[0])
     stand.mine()
-    assert stand.chain.mined_in(replacement[1]) is not None
+    assert stand.chain.mined_in(replacement[1], 3) is not None
 
 
 RULES: list[Callable[[Stand], None]] = [
@@ -162,6 +173,7 @@ RULES: list[Callable[[Stand], None]] = [
     a_stale_size_is_refused_before_it_costs,
     a_head_that_does_not_extend_is_refused,
     the_loser_of_a_race_is_mined_and_fails,
+    who_reverts_because_the_head_is_there_counts_as_mined,
     a_block_is_safe_then_final,
     a_reorganisation_undoes_and_the_same_bytes_are_good_again,
     a_dropped_transaction_may_be_sent_again,

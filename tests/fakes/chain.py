@@ -111,10 +111,11 @@ class FakeChain:
         if self.automine:
             self.mine()
 
-    def mined_in(self, tx_hash: bytes) -> tuple[int, bytes, bool] | None:
+    def mined_in(self, tx_hash: bytes, size: int) -> tuple[int, bytes, bool] | None:
         for number, block in enumerate(self.blocks):
             if tx_hash in block.mined:
-                return number, block.block_hash, block.mined[tx_hash]
+                recorded = block.mined[tx_hash] or size in dict(block.heads)
+                return number, block.block_hash, recorded
         return None
 
     def settled_number(self, state: str) -> int:
@@ -152,6 +153,16 @@ class FakeChain:
     def drop(self) -> None:
         """Forget the pool."""
         self.pool.clear()
+
+    def copy_from_pool(self) -> None:
+        """Somebody sends what waits in the pool himself, and is mined first."""
+        top = self.blocks[-1]
+        heads = top.heads
+        for call in self.pool.values():
+            heads += ((call.size, call.root),) * self._accepts(call, heads)
+        self.blocks.append(
+            FakeBlock(block_hash=self._new_hash(), mined={}, nonce=top.nonce, heads=heads)
+        )
 
     def spend_nonce(self) -> None:
         """Mine a transaction of the wallet that is none of the ledger's."""

@@ -53,6 +53,7 @@ class Process:
 
     def __init__(self, plant: "Plant", trap: Trap | None = None) -> None:
         self.plant, self.trap = plant, trap or Trap()
+        plant.processes.append(self)
         self.engine = trapped_engine(plant.database_url, self.trap)
         self.log = SqlLogStore(self.engine)
         self.anchors = SqlAnchorStore(self.engine)
@@ -103,6 +104,7 @@ class Plant:
     vault: Vault = field(default_factory=lambda: Vault(key("storage")))
     rounds: int = 0
     front: Process | None = None
+    processes: list[Process] = field(default_factory=list)
 
     def found(self) -> None:
         """Log genesis, both parties and their keys."""
@@ -152,8 +154,8 @@ class Plant:
 
     def close(self) -> None:
         """Let go of the database."""
-        if self.front is not None:
-            self.front.end()
+        for process in self.processes:
+            process.end()
 
     def acknowledge(self, one: AcceptedSubmission) -> None:
         """Its sender was told that it is stored."""
