@@ -27,6 +27,7 @@ _EPC_LISTS = (("epcList", 0), ("childEPCs", 2), ("inputEPCList", 3), ("outputEPC
 _QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 ROLE_PARENT = 1
 ROLE_CLASS = 5
+_ROWS_LABEL = b"unbroken/rows/v1\0"
 _sha256 = hashlib.sha256
 
 
@@ -57,7 +58,12 @@ class Commitment:
 
 def event_digest(event: Event) -> bytes:
     """Return H(JCS(E)): with the party, the idempotency key of an event."""
-    return _sha256(canonical_json(event)).digest()
+    return content_digest(canonical_json(event))
+
+
+def content_digest(content: bytes) -> bytes:
+    """Return the event digest of JCS(E)."""
+    return _sha256(content).digest()
 
 
 def derive_event_secret(party_secret: bytes, digest: bytes) -> bytes:
@@ -102,14 +108,8 @@ def event_rows(event: Event) -> list[Row]:
             rows += [Row(f"/ilmd/{_escape(k)}", canonical_json(v)) for k, v in value.items()]
         else:
             rows.append(Row(f"/{_escape(name)}", canonical_json(value)))
-    if any(len(row.pointer.encode()) > MAX_POINTER for row in rows):
-        raise MalformedError("event", f"member names have at most {MAX_POINTER} bytes")
-    rows.sort(key=_pointer_bytes)
+    rows.sort()  # by code points, which sort as their UTF-8 bytes do
     return rows
-
-
-def _pointer_bytes(row: Row) -> bytes:
-    return row.pointer.encode()
 
 
 def _escape(name: str) -> str:
@@ -117,24 +117,28 @@ def _escape(name: str) -> str:
 
 
 def row_data(rows: Sequence[Row], event_secret: bytes) -> list[bytes]:
-    """Return the leaf data of the event tree."""
-    seed = _sha256(event_secret + b"unbroken/rows/v1\0")
+    """Return the leaf data of the event tree.
+
+    Raises:
+        MalformedError: A pointer is longer than its length field can say.
+    """
+    seed = event_secret + _ROWS_LABEL
     data = []
     for index, (pointer, value) in enumerate(rows):
         name = pointer.encode()
+        if len(name) > MAX_POINTER:
+            raise MalformedError("event", f"member names have at most {MAX_POINTER} bytes")
         data.append(b"URW1" + _salt(seed, index) + len(name).to_bytes(2, "big") + name + value)
     return data
 
 
 def row_salt(event_secret: bytes, index: int) -> bytes:
     """Return the 16-byte salt of event row index."""
-    return _salt(_sha256(event_secret + b"unbroken/rows/v1\0"), index)
+    return _salt(event_secret + _ROWS_LABEL, index)
 
 
-def _salt(seed: "hashlib._Hash", index: int) -> bytes:
-    hashing = seed.copy()
-    hashing.update(index.to_bytes(4, "big"))
-    return hashing.digest()[:SALT_LENGTH]
+def _salt(seed: bytes, index: int) -> bytes:
+    return _sha256(seed + index.to_bytes(4, "big")).digest()[:SALT_LENGTH]
 
 
 def item_names(event: Event) -> list[ItemName]:
@@ -158,7 +162,9 @@ def item_names(event: Event) -> list[ItemName]:
 
 
 def _list(event: Event, member: str) -> list[JsonValue]:
-    value = event.get(member, [])
+    if member not in event:
+        return []
+    value = event[member]
     if not isinstance(value, list):
         raise MalformedError(member, "is a list", value)
     return value
@@ -178,9 +184,8 @@ def item_rows(
     items: Sequence[ItemName], items_secret: bytes, spends: Mapping[int, bytes]
 ) -> list[bytes]:
     """Return the 85-byte leaf data of the item tree."""
-    seed = _sha256(items_secret)
     return [
-        b"UIR1" + _salt(seed, i) + bytes((item.role,)) + item.item_key + spends.get(i, Z)
+        b"UIR1" + _salt(items_secret, i) + bytes((item.role,)) + item.item_key + spends.get(i, Z)
         for i, item in enumerate(items)
     ]
 
@@ -196,4 +201,4 @@ def items_root(
 
 def item_salt(items_secret: bytes, index: int) -> bytes:
     """Return the 16-byte salt of item row index."""
-    return _salt(_sha256(items_secret), index)
+    return _salt(items_secret, index)

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -131,6 +132,17 @@ def event_entry(
         MalformedError: The event cannot be committed to, or a token stands where none may.
     """
     committed = commitment.commit(event, event_secret, spends)
+    return _committed_entry(committed, event, party, address, refers, spends)
+
+
+def _committed_entry(
+    committed: commitment.Commitment,
+    event: Event,
+    party: bytes,
+    address: Address,
+    refers: bytes,
+    spends: Mapping[int, bytes],
+) -> EventEntry:
     meaning = operation(event, party)
     if refers != Z and meaning.op not in {Op.VOID, Op.RECEIVE}:
         raise MalformedError("refers", "only a VOID or a RECEIVE refers", refers.hex())
@@ -271,9 +283,9 @@ def verify_submission(
         NotPermittedError: Entries of several signers or parties, or on behalf of another.
         SignatureError: The signature is not the entries' signer's.
     """
-    first = decode_event(submission.events[0].entry)
-    for event in submission.events:
-        entry = decode_event(event.entry)
+    decoded = (decode_event(event.entry) for event in submission.events)
+    first = next(decoded)
+    for entry in chain([first], decoded):
         if (entry.signer, entry.party) != (first.signer, first.party):
             raise NotPermittedError("entries of one submission have one signer and one party")
         if entry.on_behalf_of != entry.party:
@@ -294,16 +306,23 @@ def verify_submission(
     )
 
 
-def first_difference(event: Event, signed: SignedEvent) -> str | None:
-    """Recompute an event's entry; return the first field in which it differs, or None.
+def first_difference(
+    event: Event, signed: SignedEvent, committed: commitment.Commitment
+) -> str | None:
+    """Compare an entry with what its event commits to; return the first field that differs.
+
+    Args:
+        event: E of docs/spec/event.md.
+        signed: What was sent for it.
+        committed: What `commit` makes of the event with the secret and the tokens that were sent.
 
     Raises:
-        MalformedError: The event cannot be committed to at all.
+        MalformedError: The event means nothing that an entry can say.
     """
     sent = decode_event(signed.entry)
-    made = event_entry(
-        event, signed.event_secret, sent.party, sent.signer, sent.refers, signed.spends
-    )
+    made = _committed_entry(committed, event, sent.party, sent.signer, sent.refers, signed.spends)
+    if made.encode() == signed.entry:
+        return None
     for name in EventEntry.__slots__:
         expected, actual = getattr(made, name), getattr(sent, name)
         if expected != actual:

@@ -5,7 +5,7 @@ Pure CPU over bytes, made to run in a process pool: hashing small rows holds the
 
 from dataclasses import dataclass
 
-from ledger.core.commitment import derive_items_secret, event_digest, item_names
+from ledger.core.commitment import commit, content_digest, derive_items_secret
 from ledger.core.errors import MalformedError
 from ledger.core.events import Event, document_events
 from ledger.core.jcs import canonical_json
@@ -37,17 +37,19 @@ def check_submission(part: bytes, document: bytes) -> list[CheckedEvent]:
 
 def _check(event: Event, signed: SignedEvent) -> CheckedEvent:
     try:
-        difference = first_difference(event, signed)
+        committed = commit(event, signed.event_secret, signed.spends)
+        difference = first_difference(event, signed, committed)
     except MalformedError as error:
         return CheckedEvent(signed.entry, code="malformed", reason=str(error))
     if difference is not None:
         return CheckedEvent(signed.entry, code="commitment_mismatch", reason=difference)
+    content = canonical_json(event)
     return CheckedEvent(
         entry=signed.entry,
-        event_digest=event_digest(event),
-        content=canonical_json(event),
+        event_digest=content_digest(content),
+        content=content,
         event_secret=signed.event_secret,
         items_secret=derive_items_secret(signed.event_secret),
-        items=tuple((item.item_key, item.role, item.path) for item in item_names(event)),
+        items=tuple(committed.items),
         spends=tuple(signed.spends.items()),
     )
