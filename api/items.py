@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import schemas
-from api.routing import problems
+from api.routing import GIVEN, problems
 from ledger.core.custody import Finding
 from ledger.core.errors import MalformedError
 from ledger.core.identifiers import canonical_path
@@ -85,11 +85,13 @@ class ItemRoutes:
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         }
         router.add_api_route(
-            "/items/{item:path}/proof", self.proof, methods=["GET"], response_class=Response,
+            "/items/{item:path}/proof", self.proof, methods=["GET"], response_description=GIVEN,
+            response_class=Response,
             responses={200: bundle, **problems(400, 404, 409)},
         )  # fmt: skip
         router.add_api_route(
-            "/items/{item:path}", self.item, methods=["GET"], response_model=schemas.Item,
+            "/items/{item:path}", self.item, methods=["GET"], response_description=GIVEN,
+            response_model=schemas.Item,
             response_model_exclude_none=True, responses=problems(400, 404, 422),
         )  # fmt: skip
         return router

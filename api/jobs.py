@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from api import schemas
 from api.capture import PATH, VERSIONS
 from api.items import NO_STORE
-from api.routing import problems
+from api.routing import GIVEN, problems
 from ledger.service.accept import capture_id
 from ledger.service.look_up import LookUp
 from ledger.service.read_ports import Job, JobResult, Sizes
@@ -28,7 +28,8 @@ class JobRoutes:
         """Return the routes."""
         router = APIRouter(tags=["Capture"])
         router.add_api_route(
-            f"{PATH}/{{captureID}}", self.job, methods=["GET"],
+            f"{PATH}/{{captureID}}", self.job, methods=["GET"], response_description=GIVEN,
+            
             response_model=schemas.CaptureJob, response_model_exclude_none=True,
             responses=problems(404),
         )  # fmt: skip

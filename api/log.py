@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api import schemas
 from api.items import finding_members, path_of_text
-from api.routing import problems
+from api.routing import GIVEN, problems
 from api.tiles import parse_tile
 from ledger.bootstrap import STORE_ERRORS
 from ledger.clock import now_ms
@@ -62,11 +62,13 @@ class LogRoutes:
             ("/keys/{address}", self.key, "Parties", problems(400, 404)),
         ):
             router.add_api_route(
-                path, endpoint, methods=["GET"], tags=[tag], responses=responses,
+                path, endpoint, methods=["GET"], response_description=GIVEN,
+            tags=[tag], responses=responses,
                 response_model_exclude_none=True,
             )  # fmt: skip
         router.add_api_route(
-            "/health", self.health, methods=["GET"], tags=["Log"],
+            "/health", self.health, methods=["GET"], response_description=GIVEN,
+            tags=["Log"],
             response_model=schemas.Health, response_model_exclude_none=True,
             responses={503: {"model": schemas.Health, "description": "The database is away."}},
         )  # fmt: skip

@@ -67,7 +67,7 @@ def _capture() -> dict[str, Any]:
         "description": "Take a signed EPCIS 2.0 JSON document: the part `document` is the document"
         " as its signer hashed it, the part `submission` what signs it (docs/spec/submission.md)."
         " Both need a Content-Type; `unbroken capture` makes them. The same submission again"
-        f" answers the same job. At most {MAX_BODY} bytes.",
+        f" answers the same job. At most {MAX_BODY // 2**20} MiB.",
         "requestBody": {"required": True, "content": {"multipart/form-data": _body()}},
         "responses": {"202": _accepted(), **answers},
     }

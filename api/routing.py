@@ -5,6 +5,7 @@ from typing import Any
 from api.errors import PROBLEM_TYPE
 from api.schemas import Problem
 
+GIVEN = "What was asked for."
 _REASONS = {
     400: "A part of the request breaks its format: `field`, `rule` and `value` say which.",
     401: "Not signed, or the signature does not prove its signer.",
