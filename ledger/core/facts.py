@@ -4,6 +4,7 @@ Facts but the clock are signed by the registrar through a submission without a d
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from ledger.core.strict_json import JsonValue
 
 # A C2SP origin line is one schema-less URL; longer ones help nobody and cost calldata at genesis.
 MAX_ORIGIN = 255
+_NOT_IN_ORIGIN = re.compile(r"[\s+\x00-\x20\x7f-\x9f]")
 MAX_NAME = 200
 
 
@@ -49,10 +51,6 @@ class LogIdentity:
         Raises:
             MalformedError: The origin is empty, too long, or has a space or a control character.
         """
-        if not 0 < len(self.origin.encode()) <= MAX_ORIGIN or any(
-            character <= " " or character == "+" for character in self.origin
-        ):
-            raise MalformedError("origin", f"1 to {MAX_ORIGIN} bytes without spaces", self.origin)
         return FactEntry(
             kind=Kind.GENESIS,
             time_ms=time_ms,
@@ -63,10 +61,21 @@ class LogIdentity:
                 "checkpoint_key": self.checkpoint_key.hex(),
                 "contract": self.contract.hex(),
                 "head_signer": self.head_signer.hex(),
-                "origin": self.origin,
+                "origin": _verified_origin(self.origin),
                 "registrar": self.registrar.hex(),
             },
         )
+
+
+def _verified_origin(origin: JsonValue) -> str:
+    """Return an origin that can stand in a signed note: one line, a name without spaces or +."""
+    if (
+        not isinstance(origin, str)
+        or not 0 < len(origin.encode()) <= MAX_ORIGIN
+        or _NOT_IN_ORIGIN.search(origin)
+    ):
+        raise MalformedError("origin", f"1 to {MAX_ORIGIN} bytes without spaces", origin)
+    return origin
 
 
 def parse_identity(payload: dict[str, JsonValue]) -> LogIdentity:
@@ -78,10 +87,10 @@ def parse_identity(payload: dict[str, JsonValue]) -> LogIdentity:
     _members(payload, {"chain_id", "checkpoint_key", "contract", "head_signer", "origin",
                        "registrar"})  # fmt: skip
     chain_id, origin = payload["chain_id"], payload["origin"]
-    if not isinstance(chain_id, int) or not isinstance(origin, str):
-        raise MalformedError("genesis", "chain_id is an integer and origin text")
+    if not isinstance(chain_id, int) or not _is_natural(chain_id):
+        raise MalformedError("chain_id", "is an integer", chain_id)
     return LogIdentity(
-        origin=origin,
+        origin=_verified_origin(origin),
         head_signer=Address(fact_bytes(payload, "head_signer", 20)),
         registrar=Address(fact_bytes(payload, "registrar", 20)),
         checkpoint_key=fact_bytes(payload, "checkpoint_key", 32),
@@ -122,14 +131,12 @@ def party_added(time_ms: int, registrar: Address, path: str, name: str) -> FactE
     Raises:
         MalformedError: The name is empty or too long.
     """
-    if not 0 < len(name) <= MAX_NAME:
-        raise MalformedError("name", f"1 to {MAX_NAME} characters", name)
     return FactEntry(
         kind=Kind.PARTY,
         time_ms=time_ms,
         signer=registrar,
         party=party_key(path),
-        payload={"fact": "add", "name": name, "path": path},
+        payload={"fact": "add", "name": _short_text("name", name), "path": path},
     )
 
 
@@ -154,14 +161,16 @@ def key_revoked(
     Raises:
         MalformedError: The reason is empty or too long.
     """
-    if not 0 < len(reason) <= MAX_NAME:
-        raise MalformedError("reason", f"1 to {MAX_NAME} characters", reason)
     return FactEntry(
         kind=Kind.KEY,
         time_ms=time_ms,
         signer=registrar,
         party=party,
-        payload={"address": address.hex(), "fact": "revoke", "reason": reason},
+        payload={
+            "address": address.hex(),
+            "fact": "revoke",
+            "reason": _short_text("reason", reason),
+        },
     )
 
 
@@ -179,24 +188,53 @@ def verify_fact(fact: FactEntry, identity: LogIdentity, separator: bytes) -> Non
     """
     if fact.signer != identity.registrar:
         raise MalformedError("signer", "is the registrar", fact.signer.hex())
+    if fact.kind == Kind.PARTY:
+        _verify_party_fact(fact)
+    elif fact.kind == Kind.KEY:
+        _verify_key_fact(fact, identity.log_id(), separator)
+    else:
+        raise MalformedError("kind", "is a party or a key", fact.kind)
+
+
+def _verify_party_fact(fact: FactEntry) -> None:
     payload, what = fact.payload, fact.payload.get("fact")
-    if fact.kind == Kind.PARTY and what == "add":
+    if what == "add":
         _members(payload, {"fact", "name", "path"})
+        _short_text("name", payload["name"])
         if party_key(_canonical_party_path(payload["path"])) != fact.party:
             raise MalformedError("path", "is the path of the party", payload["path"])
-    elif fact.kind == Kind.PARTY and what in {"suspend", "resume"}:
+    elif what in ("suspend", "resume"):
         _members(payload, {"fact"})
-    elif fact.kind == Kind.KEY and what == "add":
+    else:
+        raise MalformedError("fact", "is add, suspend or resume", what)
+
+
+def _verify_key_fact(fact: FactEntry, log_id: bytes, separator: bytes) -> None:
+    payload, what = fact.payload, fact.payload.get("fact")
+    address = fact_bytes(payload, "address", 20)
+    if what == "add":
         _members(payload, {"address", "fact", "proof"})
-        address = fact_bytes(payload, "address", 20)
-        digest = key_claim_digest(separator, identity.log_id(), fact.party, address)
+        digest = key_claim_digest(separator, log_id, fact.party, address)
         if recover(digest, fact_bytes(payload, "proof", 65)) != address:
             raise MalformedError("proof", "is signed by the address it adds", address.hex())
-    elif fact.kind == Kind.KEY and what == "revoke":
+    elif what == "revoke":
         _members(payload, {"address", "fact", "reason"}, {"compromised_since"})
-        fact_bytes(payload, "address", 20)
+        _short_text("reason", payload["reason"])
+        if not _is_natural(payload.get("compromised_since", 0)):
+            since = payload["compromised_since"]
+            raise MalformedError("compromised_since", "is ms since 1970", since)
     else:
-        raise MalformedError("fact", "is known for its kind", what)
+        raise MalformedError("fact", "is add or revoke", what)
+
+
+def _short_text(name: str, text: JsonValue) -> str:
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_NAME:
+        raise MalformedError(name, f"1 to {MAX_NAME} characters", text)
+    return text
+
+
+def _is_natural(value: JsonValue) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _canonical_party_path(path: JsonValue) -> str:

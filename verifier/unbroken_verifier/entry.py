@@ -216,7 +216,7 @@ def _party_fact(payload: dict[str, JsonValue]) -> PartyFact:
         value = shape.members(payload, frozenset({"fact", "name", "path"}))
         shape.text(value["name"], "name")
         return PartyFact(fact=fact, path=shape.text(value["path"], "path"))
-    if fact in {"suspend", "resume"}:
+    if fact in ("suspend", "resume"):
         shape.members(payload, frozenset({"fact"}))
         return PartyFact(fact=str(fact), path=None)
     raise RefusedError("a party fact is not add, suspend or resume")

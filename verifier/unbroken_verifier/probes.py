@@ -122,7 +122,7 @@ def _cases(document: JsonValue) -> list[tuple[Callable[[], None], bool]]:
             if document.get("kind") == "item-map":
                 _verify_members(listed, MAP_CASE)
                 return [(_map_case(document, case), case["ok"] is True) for case in listed]
-            if all(case.get("kind") in {"consistency", "inclusion"} for case in listed):
+            if all(case.get("kind") in ("consistency", "inclusion") for case in listed):
                 _verify_members([c for c in listed if c["kind"] == "consistency"], LOG_CONSISTENCY)
                 _verify_members([c for c in listed if c["kind"] == "inclusion"], LOG_INCLUSION)
                 return [(_log_case(case), case["ok"] is True) for case in listed]
