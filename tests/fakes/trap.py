@@ -26,12 +26,16 @@ class Killed(BaseException):
 
 @dataclass(slots=True)
 class Trap:
-    """Raises at the nth point whose label matches, before it is done or after; once."""
+    """Raises at the nth point whose label matches, before it is done or after; once.
+
+    With `instead` it lets somebody else do something there, and goes on.
+    """
 
     label: str = ""
     nth: int = 0
     when: When = "before"
     error: BaseException = field(default_factory=Killed)
+    instead: Callable[[], None] | None = None
     passed: list[str] = field(default_factory=list)
     sprung: str | None = None
 
@@ -72,7 +76,9 @@ class Trap:
 
     def _spring(self, label: str) -> None:
         self.sprung = label
-        raise self.error
+        if self.instead is None:
+            raise self.error
+        self.instead()
 
 
 def trapped_engine(url: str, trap: Trap) -> Engine:
