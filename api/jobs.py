@@ -29,7 +29,6 @@ class JobRoutes:
         router = APIRouter(tags=["Capture"])
         router.add_api_route(
             f"{PATH}/{{captureID}}", self.job, methods=["GET"], response_description=GIVEN,
-            
             response_model=schemas.CaptureJob, response_model_exclude_none=True,
             responses=problems(404),
         )  # fmt: skip

@@ -63,7 +63,7 @@ class LogRoutes:
         ):
             router.add_api_route(
                 path, endpoint, methods=["GET"], response_description=GIVEN,
-            tags=[tag], responses=responses,
+                tags=[tag], responses=responses,
                 response_model_exclude_none=True,
             )  # fmt: skip
         router.add_api_route(

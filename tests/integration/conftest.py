@@ -1,5 +1,6 @@
 """A real ledger: embedded PostgreSQL, Anvil, the worker's steps and the API over HTTP."""
 
+import atexit
 import secrets
 import shutil
 import tempfile
@@ -44,6 +45,8 @@ def opened_ledger() -> Iterator[Node]:
     """Open a ledger of its own in a folder of its own; afterwards both are gone."""
     # Short, and open above: a socket's path has 107 bytes, and PostgreSQL may run as another user.
     folder = Path(tempfile.mkdtemp(prefix="unbroken-"))
+    # Here, before the first import of the server's package, whose own last act makes it anew.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     settings = Settings(home=folder / "home", anchor_interval_ms=0)
     prepare_home(settings)
     try:
@@ -54,7 +57,6 @@ def opened_ledger() -> Iterator[Node]:
         own_devnet(settings).stop()
         start_database(settings)
         EmbeddedPostgres(settings.postgres_dir).stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
