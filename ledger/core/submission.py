@@ -21,7 +21,7 @@ from ledger.core.eip712 import SigningDomain, submission_digest
 from ledger.core.entries import Address, EventEntry, Op, Z, decode_event, entry_leaf_hash
 from ledger.core.errors import MalformedError, NotPermittedError, SignatureError
 from ledger.core.events import Event, document_events, operation
-from ledger.core.merkle import root_hash
+from ledger.core.merkle import leaf_hash, root_hash
 from ledger.core.signatures import address_of, recover, sign
 from ledger.core.strict_json import parse_json
 
@@ -32,11 +32,16 @@ MAX_EVENTS = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedEvent:
-    """One event of a submission: its entry and what the ledger needs to recompute it."""
+    """One event of a submission: its entry and what the ledger needs to recompute it.
+
+    `row_hashes`, leaf hashes of the event rows joined, is for a signer who is being developed: with
+    it a mismatch names the row.
+    """
 
     entry: bytes
     event_secret: bytes
     spends: Mapping[int, bytes] = field(default_factory=dict)
+    row_hashes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,7 @@ def build_submission(
     issued_at: int,
     refers: Mapping[int, bytes] | None = None,
     spends: Mapping[int, Mapping[int, bytes]] | None = None,
+    explain: bool = False,
 ) -> Submission:
     """Sign every event of an EPCIS 2.0 JSON document.
 
@@ -81,6 +87,7 @@ def build_submission(
         issued_at: ms since 1970; decides nothing.
         refers: By event position, the leaf_hash voided, received or declared wrong.
         spends: By event position, the tokens by item-row index.
+        explain: Send the rows' leaf hashes too, so that a mismatch names the row.
 
     Raises:
         MalformedError: The document is not strict JSON, or an event cannot be committed to.
@@ -88,7 +95,7 @@ def build_submission(
     refers, spends = refers or {}, spends or {}
     address = address_of(signer.private_key)
     events = [
-        _signed_event(event, signer, address, refers.get(i, Z), spends.get(i, {}))
+        _signed_event(event, signer, address, refers.get(i, Z), spends.get(i, {}), explain=explain)
         for i, event in enumerate(document_events(parse_json(document)))
     ]
     salt = _derive_doc_salt(signer.party_secret, document)
@@ -111,11 +118,23 @@ def _derive_doc_salt(party_secret: bytes, document: bytes) -> bytes:
 
 
 def _signed_event(
-    event: Event, signer: Signer, address: Address, refers: bytes, spends: Mapping[int, bytes]
+    event: Event,
+    signer: Signer,
+    address: Address,
+    refers: bytes,
+    spends: Mapping[int, bytes],
+    *,
+    explain: bool,
 ) -> SignedEvent:
     secret = commitment.derive_event_secret(signer.party_secret, commitment.event_digest(event))
-    entry = event_entry(event, secret, signer.party, address, refers, spends)
-    return SignedEvent(entry=entry.encode(), event_secret=secret, spends=spends)
+    committed = commitment.commit(event, secret, spends)
+    entry = _committed_entry(committed, event, signer.party, address, refers, spends)
+    hashes = b"".join(_row_hashes(committed, secret)) if explain else b""
+    return SignedEvent(entry=entry.encode(), event_secret=secret, spends=spends, row_hashes=hashes)
+
+
+def _row_hashes(committed: commitment.Commitment, event_secret: bytes) -> list[bytes]:
+    return [leaf_hash(data) for data in commitment.row_data(committed.rows, event_secret)]
 
 
 def event_entry(
@@ -178,6 +197,7 @@ class _WireEvent(msgspec.Struct, forbid_unknown_fields=True):
     entry: str
     event_secret: str
     refers: str = ""
+    rows: str = ""
     spends: list[tuple[int, str]] = []
 
 
@@ -210,6 +230,8 @@ def _format_event(event: SignedEvent) -> dict[str, Any]:
     }
     if event.spends:
         formatted["spends"] = [[i, token.hex()] for i, token in sorted(event.spends.items())]
+    if event.row_hashes:
+        formatted["rows"] = event.row_hashes.hex()
     return formatted
 
 
@@ -250,6 +272,9 @@ def _parse_event(wire: _WireEvent, position: int) -> SignedEvent:
         entry=entry,
         event_secret=_hex(f"{name}.event_secret", wire.event_secret, commitment.SECRET_LENGTH),
         spends=spends,
+        row_hashes=_hex(f"{name}.rows", wire.rows, 32 * decode_event(entry).row_count)
+        if wire.rows
+        else b"",
     )
 
 
@@ -309,7 +334,7 @@ def verify_submission(
 def first_difference(
     event: Event, signed: SignedEvent, committed: commitment.Commitment
 ) -> str | None:
-    """Compare an entry with what its event commits to; return the first field that differs.
+    """Compare an entry with what its event commits to; return the first row or field that differs.
 
     Args:
         event: E of docs/spec/event.md.
@@ -323,11 +348,21 @@ def first_difference(
     made = _committed_entry(committed, event, sent.party, sent.signer, sent.refers, signed.spends)
     if made.encode() == signed.entry:
         return None
+    if signed.row_hashes and (row := _first_row(committed, signed)) is not None:
+        pointer, value = committed.rows[row]
+        return f"row {row}: computed {pointer} {value.decode()}, the signer hashed something else"
     for name in EventEntry.__slots__:
         expected, actual = getattr(made, name), getattr(sent, name)
         if expected != actual:
             return f"{name}: computed {_shown(expected)}, the entry says {_shown(actual)}"
     return None
+
+
+def _first_row(committed: commitment.Commitment, signed: SignedEvent) -> int | None:
+    """Return the first row whose leaf hash is not the one that the signer sent."""
+    sent = (signed.row_hashes[i : i + 32] for i in range(0, len(signed.row_hashes), 32))
+    rows = zip(_row_hashes(committed, signed.event_secret), sent, strict=False)
+    return next((i for i, (ours, theirs) in enumerate(rows) if ours != theirs), None)
 
 
 def _shown(value: object) -> str:
