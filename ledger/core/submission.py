@@ -23,7 +23,7 @@ from ledger.core.errors import MalformedError, NotPermittedError, SignatureError
 from ledger.core.events import Event, document_events, operation
 from ledger.core.merkle import leaf_hash, root_hash
 from ledger.core.signatures import address_of, recover, sign
-from ledger.core.strict_json import parse_json
+from ledger.core.strict_json import MAX_SAFE_INTEGER, parse_json
 
 DOC_SALT_LENGTH = 16
 # One signature may cover this many events; a batch of the sequencer never holds more from one.
@@ -245,15 +245,15 @@ def parse_submission(raw: bytes) -> Submission:
         wire = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError("submission", str(error)) from error
-    if not 0 <= wire.issuedAt < 1 << 64:
+    if not 0 <= wire.issuedAt <= MAX_SAFE_INTEGER:
         raise MalformedError("submission.issuedAt", "is ms since 1970", wire.issuedAt)
     if not 1 <= len(wire.events) <= MAX_EVENTS:
         raise MalformedError("submission.events", f"1 to {MAX_EVENTS} events", len(wire.events))
     return Submission(
         events=[_parse_event(event, i) for i, event in enumerate(wire.events)],
-        doc_salt=_hex("submission.doc_salt", wire.doc_salt, DOC_SALT_LENGTH),
+        doc_salt=_hex("submission", "doc_salt", wire.doc_salt, DOC_SALT_LENGTH),
         issued_at=wire.issuedAt,
-        signature=_hex("submission.signature", wire.signature, 65),
+        signature=_hex("submission", "signature", wire.signature, 65),
     )
 
 
@@ -263,28 +263,30 @@ def _parse_event(wire: _WireEvent, position: int) -> SignedEvent:
         entry = base64.b64decode(wire.entry, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MalformedError(f"{name}.entry", "is base64", wire.entry) from error
-    if wire.refers and _hex(f"{name}.refers", wire.refers, 32) != decode_event(entry).refers:
+    if wire.refers and _hex(name, "refers", wire.refers, 32) != decode_event(entry).refers:
         raise MalformedError(f"{name}.refers", "repeats the entry's field", wire.refers)
-    spends = {i: _hex(f"{name}.spends", token, 32) for i, token in wire.spends}
-    if list(spends) != sorted(spends) or len(spends) != len(wire.spends):
+    secret = _hex(name, "event_secret", wire.event_secret, commitment.SECRET_LENGTH)
+    spends = _parse_spends(name, wire.spends) if wire.spends else {}
+    return SignedEvent(entry=entry, event_secret=secret, spends=spends)
+
+
+def _parse_spends(name: str, wire: Sequence[tuple[int, str]]) -> dict[int, bytes]:
+    spends = {i: _hex(name, "spends", token, 32) for i, token in wire}
+    if list(spends) != sorted(spends) or len(spends) != len(wire):
         raise MalformedError(f"{name}.spends", "is increasing by item row")
-    return SignedEvent(
-        entry=entry,
-        event_secret=_hex(f"{name}.event_secret", wire.event_secret, commitment.SECRET_LENGTH),
-        spends=spends,
-        row_hashes=_hex(f"{name}.rows", wire.rows, 32 * decode_event(entry).row_count)
-        if wire.rows
-        else b"",
-    )
+    return spends
 
 
-def _hex(name: str, text: str, length: int) -> bytes:
-    if len(text) != 2 * length or text != text.lower() or not text.isalnum():
-        raise MalformedError(name, f"is {length} bytes in lower-case hexadecimal", text)
+def _hex(owner: str, name: str, text: str, length: int) -> bytes:
     try:
-        return bytes.fromhex(text)
-    except ValueError as error:
-        raise MalformedError(name, f"is {length} bytes in lower-case hexadecimal", text) from error
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    # Back again: fromhex also takes capitals and spaces.
+    if len(value) != length or value.hex() != text:
+        rule = f"is {length} bytes in lower-case hexadecimal"
+        raise MalformedError(f"{owner}.{name}", rule, text)
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class Intake:
                     if connection.closed:
                         connection = await AsyncConnection.connect(self._url)
                     await self._write(connection, [accepted for accepted, _ in group])
-                except psycopg.Error as error:
+                except Exception as error:  # noqa: BLE001 -- the group fails, the writer goes on
                     _settle(group, error)
                 else:
                     _settle(group)
@@ -94,7 +94,7 @@ class Intake:
                 await cursor.executemany(_INSERT, rows.values())
 
 
-def _settle(group: Sequence[_Waiting], error: psycopg.Error | None = None) -> None:
+def _settle(group: Sequence[_Waiting], error: Exception | None = None) -> None:
     for _, done in group:
         if done.done():
             continue

@@ -57,3 +57,10 @@ def test_row_hashes_have_one_hash_for_each_row() -> None:
     part = format_submission(built).replace(b'"rows":"', b'"rows":"' + b"00" * 32)
     with pytest.raises(MalformedError, match="rows"):
         parse_submission(part)
+
+
+def test_issued_at_is_a_number_that_evidence_can_carry() -> None:
+    built = build_submission(DOCUMENT, SIGNER, DOMAIN, issued_at=1)
+    part = format_submission(built).replace(b'"issuedAt":1', b'"issuedAt":%d' % 2**53)
+    with pytest.raises(MalformedError, match="issuedAt"):
+        parse_submission(part)
