@@ -267,7 +267,8 @@ def _parse_event(wire: _WireEvent, position: int) -> SignedEvent:
         raise MalformedError(f"{name}.refers", "repeats the entry's field", wire.refers)
     secret = _hex(name, "event_secret", wire.event_secret, commitment.SECRET_LENGTH)
     spends = _parse_spends(name, wire.spends) if wire.spends else {}
-    return SignedEvent(entry=entry, event_secret=secret, spends=spends)
+    rows = _hex(name, "rows", wire.rows, 32 * decode_event(entry).row_count) if wire.rows else b""
+    return SignedEvent(entry=entry, event_secret=secret, spends=spends, row_hashes=rows)
 
 
 def _parse_spends(name: str, wire: Sequence[tuple[int, str]]) -> dict[int, bytes]:
