@@ -1,8 +1,12 @@
 """Prove: the evidence bundle of one item (docs/spec/bundle.md)."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from ledger.core.commitment import (
     ItemName,
@@ -29,8 +33,6 @@ from ledger.service.vault import Vault
 
 FORMAT = "unbroken/bundle/v1"
 MEDIA_TYPE = "application/vnd.unbroken.bundle+json"
-# pack in case in pallet in load: deeper nesting is a cycle or an attack on the prover's time.
-MAX_DEPTH = 10
 _NAMING_LISTS = {
     "epcList": 0, "childEPCs": 2, "inputEPCList": 3, "outputEPCList": 4,
     "quantityList": 5, "childQuantityList": 5, "inputQuantityList": 5, "outputQuantityList": 5,
@@ -43,10 +45,14 @@ _LAST: Moment = (1 << 64, 1 << 64)
 
 @dataclass(slots=True)
 class _Scope:
-    """What goes into a bundle: entries by index, and the item with its containers."""
+    """What goes into a bundle: entries by index, the item and its containers while they hold it."""
 
     indexes: set[int] = field(default_factory=set)
-    keys: set[bytes] = field(default_factory=set)
+    windows: dict[bytes, list[tuple[Moment, Moment]]] = field(default_factory=dict)
+
+    def has(self, key: bytes, low: Moment, high: Moment) -> bool:
+        """Tell whether everything about key from low to high is in already."""
+        return any(start <= low and high <= end for start, end in self.windows.get(key, ()))
 
 
 @dataclass(slots=True)
@@ -73,29 +79,30 @@ class Prover:
             if self.store.item_known(key):
                 raise NotAnchoredError(f"{path} is in the log, but no final anchor covers it yet")
             raise NotFoundError(f"no entry of the log names {path}")
-        scope = _Scope()
-        self._collect(scope, key, links, (_FIRST, _LAST), head.size, 0)
-        return canonical_json(self._bundle(path, head, scope))
+        return canonical_json(self._bundle(path, head, self._collect(key, head.size)))
 
-    def _collect(
-        self, scope: _Scope, key: bytes, links: list[ChainLink], window: tuple[Moment, Moment],
-        size: int, depth: int,
-    ) -> None:  # fmt: skip
-        """Take up an item's entries inside window, and its containers while they hold it."""
-        if depth > MAX_DEPTH:
-            return
-        scope.keys.add(key)
-        start, end = window
-        scope.indexes |= {
-            link.index for link in links if start <= (link.time_ms, link.index) <= end
-        }
-        for stay in _stays(key, links):
-            container = self.store.chain_links(stay.parent, size)
-            stay.close(container)
-            low, high = max(start, stay.start), min(end, stay.end)
-            if low <= high:
-                scope.indexes |= stay.indexes
-                self._collect(scope, stay.parent, container, (low, high), size, depth + 1)
+    def _collect(self, item: bytes, size: int) -> _Scope:
+        """Take up an item's entries, and its containers' while they hold it (bundle.md, step 10).
+
+        Attack: containers packed in circles. A container's times only shrink on the way up, so
+        what is in already ends it; nested stays come largest first.
+        """
+        links = lru_cache(maxsize=None)(lambda key: self.store.chain_links(key, size))
+        stays = lru_cache(maxsize=None)(lambda key: _stays(key, links))
+        scope = _Scope()
+        queue = deque([(item, _FIRST, _LAST)])
+        while queue:
+            key, low, high = queue.popleft()
+            if scope.has(key, low, high):
+                continue
+            scope.windows.setdefault(key, []).append((low, high))
+            scope.indexes |= {link.index for link in links(key) if low <= _moment(link) <= high}
+            for stay in stays(key):
+                start, end = max(low, stay.start), min(high, stay.end)
+                if start <= end:
+                    scope.indexes.add(stay.pack)
+                    queue.append((stay.parent, start, end))
+        return scope
 
     def _bundle(self, path: str, head: Head, scope: _Scope) -> dict[str, Any]:
         rows = self.store.proof_rows(scope.indexes)
@@ -106,7 +113,7 @@ class Prover:
         events = []
         for row in rows:
             event = _proved(row, read, head.size)
-            event |= self._disclosed(row, bodies[row.index], scope.keys, names)
+            event |= self._disclosed(row, bodies[row.index], scope.windows.keys(), names)
             events.append(event)
         facts = self.store.fact_rows(parties, head.size)
         bundle: dict[str, Any] = {
@@ -121,7 +128,7 @@ class Prover:
         return bundle
 
     def _disclosed(
-        self, row: ProofRow, body: EventBody, keys: set[bytes], names: set[str]
+        self, row: ProofRow, body: EventBody, keys: Collection[bytes], names: set[str]
     ) -> dict[str, Any]:
         event = parse_json(body.content)
         if not isinstance(event, dict):
@@ -135,39 +142,48 @@ class Prover:
         }
 
 
-@dataclass(slots=True)
-class _Stay:
-    """One stay of an item in a container, with the entries that begin and end it."""
+class _Stay(NamedTuple):
+    """One stay of an item in a container, and the PACK that begins it."""
 
     parent: bytes
     start: Moment
     end: Moment
-    indexes: set[int]
-
-    def close(self, container: Iterable[ChainLink]) -> None:
-        """End the stay at the first unpack-all of the container inside it."""
-        for link in container:
-            moment = (link.time_ms, link.index)
-            if link.flags & FLAG_UNPACK_ALL and self.start < moment < self.end:
-                self.end = moment
-                self.indexes = {i for i in self.indexes if i != moment[1]} | {link.index}
+    pack: int
 
 
-def _stays(key: bytes, links: Iterable[ChainLink]) -> list[_Stay]:
-    stays: list[_Stay] = []
-    for link in sorted(links, key=lambda one: (one.time_ms, one.index)):
-        moment = (link.time_ms, link.index)
-        parents = [item for item, role in link.items if role == _PARENT]
-        if (key, _CHILD) not in link.items or not parents:
-            continue
-        if link.op == Op.PACK:
-            stays.append(_Stay(parents[0], moment, _LAST, {link.index}))
-        elif link.op == Op.UNPACK:
-            for stay in stays:
-                if stay.parent == parents[0] and stay.end == _LAST:
-                    stay.end = moment
-                    stay.indexes.add(link.index)
-    return stays
+def _moment(link: ChainLink) -> Moment:
+    return (link.time_ms, link.index)
+
+
+def _stays(key: bytes, links: Callable[[bytes], list[ChainLink]]) -> list[_Stay]:
+    """Return every stay of key, in order: to the first UNPACK of key or unpack-all of its parent.
+
+    The entries that end one are in scope while the container is, or nothing depends on them.
+    """
+    own = [link for link in links(key) if (key, _CHILD) in link.items]
+    taken_out = sorted(_moment(link) for link in own if link.op == Op.UNPACK)
+    emptied = lru_cache(maxsize=None)(lambda parent: _emptied(parent, links(parent)))
+    stays = []
+    for pack in own:
+        for parent in _parents(pack) if pack.op == Op.PACK else ():
+            start = _moment(pack)
+            end = min(_first_after(start, taken_out), _first_after(start, emptied(parent)))
+            stays.append(_Stay(parent, start, end, pack.index))
+    return sorted(stays, key=attrgetter("start"))
+
+
+def _emptied(parent: bytes, links: Iterable[ChainLink]) -> list[Moment]:
+    unpacked = (link for link in links if link.op == Op.UNPACK and link.flags & FLAG_UNPACK_ALL)
+    return sorted(_moment(link) for link in unpacked if parent in _parents(link))
+
+
+def _parents(link: ChainLink) -> list[bytes]:
+    return [item for item, role in link.items if role == _PARENT]
+
+
+def _first_after(start: Moment, moments: Sequence[Moment]) -> Moment:
+    place = bisect_right(moments, start)
+    return moments[place] if place < len(moments) else _LAST
 
 
 def _head(head: Head) -> dict[str, Any]:
@@ -199,7 +215,7 @@ def _tree(data: Iterable[bytes]) -> Levels:
     return tree
 
 
-def _event_part(event: Event, secret: bytes, keys: set[bytes]) -> list[dict[str, Any]]:
+def _event_part(event: Event, secret: bytes, keys: Collection[bytes]) -> list[dict[str, Any]]:
     rows = event_rows(event)
     tree = _tree(row_data(rows, secret))
     return [
@@ -215,7 +231,7 @@ def _event_part(event: Event, secret: bytes, keys: set[bytes]) -> list[dict[str,
     ]
 
 
-def _is_disclosed(row: Row, keys: set[bytes]) -> bool:
+def _is_disclosed(row: Row, keys: Collection[bytes]) -> bool:
     """Tell whether a row names no item, or one of keys."""
     member = row.pointer.split("/")[1]
     if row.pointer != "/parentID" and (member not in _NAMING_LISTS or row.pointer.count("/") == 1):
@@ -226,7 +242,7 @@ def _is_disclosed(row: Row, keys: set[bytes]) -> bool:
 
 
 def _item_part(
-    items: list[ItemName], secret: bytes, spends: Mapping[int, bytes], keys: set[bytes]
+    items: list[ItemName], secret: bytes, spends: Mapping[int, bytes], keys: Collection[bytes]
 ) -> list[dict[str, Any]]:
     items_secret = derive_items_secret(secret)
     tree = _tree(item_rows(items, items_secret, spends))

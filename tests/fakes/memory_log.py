@@ -1,0 +1,240 @@
+"""A whole log in memory: takes submissions as the services do, answers as a `ProofStore`."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from ledger.core.checkpoint import checkpoint_text
+from ledger.core.commitment import item_names
+from ledger.core.eip712 import head_digest
+from ledger.core.entries import Address, FactEntry, Z, decode_event, entry_leaf_hash
+from ledger.core.errors import MalformedError
+from ledger.core.events import document_events
+from ledger.core.facts import (
+    LogIdentity,
+    claim_key,
+    clock,
+    key_added,
+    party_added,
+    sign_facts,
+)
+from ledger.core.identifiers import party_key
+from ledger.core.merkle import Levels
+from ledger.core.signatures import address_of, sign
+from ledger.core.strict_json import parse_json
+from ledger.core.submission import (
+    Signer,
+    build_submission,
+    format_submission,
+    parse_submission,
+    verify_submission,
+)
+from ledger.core.tiles import TileReader, completed_tiles
+from ledger.service.check import CheckedEvent, check_submission
+from ledger.service.ports import Head
+from ledger.service.proof_ports import ChainLink, EventBody, ProofRow
+from ledger.service.prove import Prover
+from ledger.service.vault import Vault
+
+REGISTRAR_KEY, HEAD_KEY = bytes([1]) * 32, bytes([2]) * 32
+T0 = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+PARENT = 1
+IDENTITY = LogIdentity(
+    origin="memory.example/log",
+    head_signer=address_of(HEAD_KEY),
+    registrar=address_of(REGISTRAR_KEY),
+    checkpoint_key=bytes(range(32)),
+    chain_id=31337,
+    contract=bytes([5]) * 20,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """One entry; a clock has no submission, a fact no body."""
+
+    entry: bytes
+    proof: ProofRow | None = None
+    body: EventBody | None = None
+    items: tuple[tuple[bytes, int], ...] = ()
+
+
+def partner(number: int, gln: str) -> Signer:
+    """Keys of a partner; `number` from 3 to 255, since the log's own keys come before."""
+    return Signer(
+        private_key=bytes([number]) * 32,
+        party=party_key(f"/417/{gln}"),
+        party_secret=bytes([number, 7]) * 16,
+    )
+
+
+@dataclass(slots=True)
+class MemoryLog:
+    """Genesis and a clock, then what it is given; every head counts as final."""
+
+    identity: LogIdentity = IDENTITY
+    vault: Vault = field(default_factory=lambda: Vault(bytes(32)))
+    logged: list[Logged] = field(default_factory=list)
+    tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    tree: Levels = field(default_factory=Levels)
+    head: Head | None = None
+
+    def __post_init__(self) -> None:
+        self._log_facts([self.identity.entry(T0)])
+        self._append([Logged(entry=clock(T0, self.identity.head_signer).encode())])
+
+    def register(self, signer: Signer, gln: str) -> None:
+        """Add a party and its key."""
+        registrar, address = self.identity.registrar, address_of(signer.private_key)
+        proof = claim_key(signer.private_key, self.identity, signer.party, address)
+        self._log_facts(
+            [
+                party_added(T0, registrar, f"/417/{gln}", "A party"),
+                key_added(T0, registrar, signer.party, Address(address), proof),
+            ]
+        )
+
+    def submit(
+        self,
+        document: bytes,
+        signer: Signer,
+        *,
+        refers: Mapping[int, bytes] | None = None,
+        spends: Mapping[int, Mapping[int, bytes]] | None = None,
+    ) -> list[int]:
+        """Sign, send, check and log every event of a document; return the indexes.
+
+        Raises:
+            MalformedError: The document, or what the check found in it.
+        """
+        domain = self.identity.domain()
+        built = build_submission(
+            document, signer, domain, issued_at=T0, refers=refers, spends=spends
+        )
+        part = format_submission(built)
+        submission = parse_submission(part)
+        proven = verify_submission(submission, document, domain.log_id, domain.separator())
+        checked = check_submission(part, document)
+        for one in checked:
+            if one.code is not None:
+                raise MalformedError(one.code, one.reason or "")
+        rows = self._proof_rows(
+            [one.entry for one in checked], submission.signature, proven.doc_hash
+        )
+        assert len(checked) == len(document_events(parse_json(document)))
+        return self._append(
+            [
+                Logged(entry=one.entry, proof=row, body=self._body(one), items=_names(one))
+                for one, row in zip(checked, rows, strict=True)
+            ]
+        )
+
+    def publish(self) -> Head:
+        """Sign a head over everything."""
+        size, root = self.tree.size, self.tree.root()
+        signature = sign(HEAD_KEY, head_digest(self.identity.log_id(), size, root, Z))
+        note = checkpoint_text(self.identity.origin, size, root)
+        self.head = Head(
+            size=size, root=root, map_root=Z, signature=signature, note=note, published_ms=T0
+        )
+        return self.head
+
+    def prove(self, identifier: str) -> bytes:
+        """Return the bundle of an item at the last head."""
+        return Prover(self, self.vault, TileReader(self.read_tile)).prove(identifier)
+
+    def _log_facts(self, facts: list[FactEntry]) -> None:
+        entries = [fact.encode() for fact in facts]
+        signature = sign_facts(REGISTRAR_KEY, self.identity, entries, T0)
+        rows = self._proof_rows(entries, signature, Z)
+        self._append(
+            [Logged(entry=entry, proof=row) for entry, row in zip(entries, rows, strict=True)]
+        )
+
+    def _proof_rows(
+        self, entries: list[bytes], signature: bytes, doc_hash: bytes
+    ) -> list[ProofRow]:
+        tree = Levels()
+        tree.extend([entry_leaf_hash(entry) for entry in entries])
+        return [
+            ProofRow(
+                index=len(self.logged) + position,
+                entry=entry,
+                issued_ms=T0,
+                doc_hash=doc_hash,
+                signature=signature,
+                count=len(entries),
+                position=position,
+                path=b"".join(tree.inclusion_proof(position)),
+            )
+            for position, entry in enumerate(entries)
+        ]
+
+    def _body(self, one: CheckedEvent) -> EventBody:
+        return EventBody(
+            content=one.content,
+            event_digest=one.event_digest,
+            sealed_secret=self.vault.seal(one.event_secret, one.event_digest),
+            items_secret=one.items_secret,
+            spends=dict(one.spends),
+        )
+
+    def _append(self, logged: list[Logged]) -> list[int]:
+        start = len(self.logged)
+        leaves = [bytes(entry_leaf_hash(one.entry)) for one in logged]
+        for level, index, hashes in completed_tiles(start, leaves, self._edge):
+            self.tiles[level, index] = hashes
+        self.tree.extend(leaves)
+        self.logged += logged
+        return list(range(start, len(self.logged)))
+
+    def _edge(self, level: int) -> bytes:
+        return self.read_tile(level, (len(self.logged) >> 8 * level) // 256)
+
+    def final_head(self) -> Head | None:
+        return self.head
+
+    def chain_links(self, item_key: bytes, size: int) -> list[ChainLink]:
+        links = []
+        for index, one in enumerate(self.logged[:size]):
+            if any(key == item_key for key, _ in one.items):
+                entry = decode_event(one.entry)
+                links.append(
+                    ChainLink(
+                        index=index,
+                        time_ms=entry.time_ms,
+                        op=entry.op,
+                        flags=entry.flags,
+                        items=tuple(i for i in one.items if i[0] == item_key or i[1] == PARENT),
+                    )
+                )
+        return links
+
+    def proof_rows(self, indexes: Collection[int]) -> list[ProofRow]:
+        rows = [self.logged[index].proof for index in sorted(indexes)]
+        return [row for row in rows if row is not None]
+
+    def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
+        rows = [one.proof for one in self.logged[:size] if one.body is None]
+        return [
+            row
+            for row in rows
+            if row is not None and (row.index == 0 or row.entry[36:68] in parties)
+        ]
+
+    def event_bodies(self, indexes: Collection[int]) -> dict[int, EventBody]:
+        bodies = {index: self.logged[index].body for index in indexes}
+        return {index: body for index, body in bodies.items() if body is not None}
+
+    def item_known(self, item_key: bytes) -> bool:
+        return any(key == item_key for one in self.logged for key, _ in one.items)
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        return self.tiles.get((level, index), b"")
+
+
+def _names(one: CheckedEvent) -> tuple[tuple[bytes, int], ...]:
+    event = parse_json(one.content)
+    assert isinstance(event, dict)
+    named = tuple((item.item_key, item.role) for item in item_names(event))
+    assert named == tuple((key, role) for key, role, _ in one.items)
+    return named
