@@ -257,7 +257,7 @@ def test_a_block_that_is_undone_between_two_questions_is_not_final(plant: Plant)
     plant.chain, plant.mine = hasty, hasty.mine
     process = Process(plant)
     _publish(plant, process)
-    anchorer = process.anchorer()
+    anchorer = process.anchorer(interval_ms=60_000)
     anchorer.run(at_ms=START_MS)
     hasty.mine(3)
     anchorer.run(at_ms=START_MS)

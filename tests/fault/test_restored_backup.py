@@ -67,6 +67,23 @@ def test_growth_beyond_the_anchored_size_does_not_hide_it(
     restored.close()
 
 
+def test_a_fork_of_the_anchored_size_is_not_taken_for_the_log(
+    plant: Plant, copy_database: CopyDatabase, backup: str
+) -> None:
+    """A head of that size is published, with another root."""
+    restored = _restored(plant, copy_database, backup)
+    restored.take_in()
+    process = Process(restored)
+    process.sequencer().run(at_ms=0)
+    process.integrator().run()
+    head = process.publisher().run(at_ms=0)
+    assert head is not None
+    assert head.size == (plant.chain.anchored_head() or (0, b""))[0]
+    with pytest.raises(InvariantError, match="restored backup"):
+        process.worker().verify_not_behind()
+    restored.close()
+
+
 def test_a_log_behind_its_last_signed_head_signs_nothing(plant: Plant, chain: FakeChain) -> None:
     plant.take_in()
     plant.run_to_the_end()
