@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from pymerkle import InmemoryTree, SqliteTree
 
-from benchmarks.measure import Result, cpu_of, paired, spread
+from benchmarks.measure import PAIRS, Result, cpu_of, paired, spread
 from ledger.core.merkle import Levels, leaf_hash
 
 SEED = 9162
@@ -19,7 +19,7 @@ def _levels(size: int) -> Levels:
     return tree
 
 
-def inclusion(size: int = 1_000_000, proofs: int = 2_000) -> Iterator[Result]:
+def inclusion(size: int = 1_000_000, proofs: int = 2_000, pairs: int = PAIRS) -> Iterator[Result]:
     """G8: inclusion proofs at size, ours at the current head, beside pymerkle's two trees."""
     ours = _levels(size)
     indexes = random.Random(SEED).sample(range(size), proofs)
@@ -42,6 +42,7 @@ def inclusion(size: int = 1_000_000, proofs: int = 2_000) -> Iterator[Result]:
         (median, low, high), our_wall, peer_wall = paired(
             lambda: [ours.inclusion_proof(i) for i in indexes],
             lambda peer=peer, some=some: [peer.prove_inclusion(i + 1) for i in some],
+            pairs=pairs,
         )
         scale = proofs / len(some)
         yield Result(
@@ -52,7 +53,7 @@ def inclusion(size: int = 1_000_000, proofs: int = 2_000) -> Iterator[Result]:
         del peer
 
 
-def appends(size: int = 1_000_000, batch: int = 10_000) -> Iterator[Result]:
+def appends(size: int = 1_000_000, batch: int = 10_000, pairs: int = PAIRS) -> Iterator[Result]:
     """G9: appends at size, data hashed, ours by 1,000 leaves, beside pymerkle one by one."""
     ours, peer = _levels(size), InmemoryTree()
     for i in range(size):
@@ -67,7 +68,7 @@ def appends(size: int = 1_000_000, batch: int = 10_000) -> Iterator[Result]:
         for entry in entries:
             peer.append_entry(entry)
 
-    (median, low, high), our_wall, peer_wall = paired(append_ours, append_peer)
+    (median, low, high), our_wall, peer_wall = paired(append_ours, append_peer, pairs=pairs)
     yield Result(
         goal="G9", what=f"appends at {size:,} / pymerkle InmemoryTree",
         ratio=median, low=low, high=high, threshold=8.0,
@@ -75,7 +76,9 @@ def appends(size: int = 1_000_000, batch: int = 10_000) -> Iterator[Result]:
     )  # fmt: skip
 
 
-def growth(sizes: tuple[int, int] = (10_000, 1_000_000), work: int = 4_000) -> Iterator[Result]:
+def growth(
+    sizes: tuple[int, int] = (10_000, 1_000_000), work: int = 4_000, pairs: int = PAIRS
+) -> Iterator[Result]:
     """G11: CPU of a proof and of an append at the greater size over that at the smaller."""
     small, large = _levels(sizes[0]), _levels(sizes[1])
     rng = random.Random(SEED)
@@ -87,14 +90,14 @@ def growth(sizes: tuple[int, int] = (10_000, 1_000_000), work: int = 4_000) -> I
     for tree in (small, large):
         tree.inclusion_proof(0)
     at_small, at_large = (prove(t, picked[t.size]) for t in (small, large))
-    (median, low, high), *_ = paired(at_small, at_large)
+    (median, low, high), *_ = paired(at_small, at_large, pairs=pairs)
     yield Result(
         goal="G11", what=f"CPU of an inclusion proof, {sizes[1]:,} / {sizes[0]:,} leaves",
         ratio=median, low=low, high=high, threshold=2.0, better="lower",
     )  # fmt: skip
     leaves = [leaf_hash(b"new %d" % i) for i in range(1000)]
     ratios = []
-    for _ in range(11):
+    for _ in range(pairs):
         costs = [cpu_of(lambda tree=tree: tree.extend(leaves))[0] for tree in (small, large)]
         ratios += [second / first for first, second in pairwise(costs)]
     median, low, high = spread(ratios)

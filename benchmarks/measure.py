@@ -18,7 +18,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One goal's line: ratio = median, low and high = quartiles; better says which way is good."""
+    """One goal's line: ratio = median, low and high = quartiles; better says which way is good.
+
+    without says why there is no ratio: quoted, or not built yet.
+    """
 
     goal: str
     what: str
@@ -29,16 +32,18 @@ class Result:
     better: str = "higher"
     wall: str = ""
     note: str = ""
+    without: str = ""
 
     @property
     def verdict(self) -> str:
-        """Reached, missed, or what else the line is."""
+        """Reached, not reached, or what else the line is."""
         if self.ratio is None:
-            return "quoted"
+            return self.without
         if self.threshold is None:
             return "measured"
-        good = self.ratio >= self.threshold if self.better == "higher" else self.ratio <= self.threshold
-        return "reached" if good else "missed"
+        higher = self.better == "higher"
+        good = self.ratio >= self.threshold if higher else self.ratio <= self.threshold
+        return "reached" if good else "not reached"
 
     def as_row(self) -> dict[str, object]:
         """Return the JSON row."""
@@ -96,7 +101,7 @@ def cpu_of_tree(pid: int) -> float:
             continue
         number = int(entry.name)
         children.setdefault(int(fields[1]), []).append(number)
-        used[number] = (int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])) / _TICKS
+        used[number] = sum(map(int, fields[11:15])) / _TICKS
     total, queue = 0.0, [pid]
     while queue:
         number = queue.pop()
