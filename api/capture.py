@@ -5,6 +5,7 @@ It stands before the application's handlers of errors, so it tells its own.
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from fastapi.concurrency import run_in_threadpool
@@ -100,7 +101,7 @@ class Capture:
                 content_type = value
             elif name == b"content-length":
                 length = value
-        boundary = _boundary(content_type.decode("latin-1"))
+        boundary = _boundary(content_type)
         body = await _read_body(receive, length)
         accepted = await self._accepted(split_capture(body, boundary))
         await self._intake.add(accepted)
@@ -133,16 +134,19 @@ class Capture:
         )
 
 
-def _boundary(content_type: str) -> bytes:
-    kind = content_type.partition(";")[0].strip().lower()
+# A client sends one content type with every capture.
+@lru_cache(maxsize=64)
+def _boundary(content_type: bytes) -> bytes:
+    text = content_type.decode("latin-1")
+    kind = text.partition(";")[0].strip().lower()
     if kind == _MULTIPART:
-        return boundary_of(content_type)
+        return boundary_of(text)
     if kind in JSON_TYPES:
         raise UnsignedError(
             "an EPCIS document is taken with the submission that signs it, as two parts of"
             " multipart/form-data: send it with `unbroken capture FILE --key NAME`"
         )
-    raise UnsupportedMediaTypeError("content-type", f"is {_MULTIPART}", content_type)
+    raise UnsupportedMediaTypeError("content-type", f"is {_MULTIPART}", text)
 
 
 async def _read_body(receive: Receive, length: bytes) -> bytes:
