@@ -47,6 +47,7 @@ def damaged(proof: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def test_published_hashes_of_rfc_6962_hold() -> None:
+    assert root_hash([]) == EMPTY_ROOT
     assert EMPTY_ROOT.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert leaf_hash(b"").hex() == (
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"

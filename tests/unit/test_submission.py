@@ -24,6 +24,7 @@ from ledger.core.submission import (
     Submission,
     build_submission,
     doc_hash,
+    event_entry,
     first_difference,
     format_submission,
     parse_submission,
@@ -206,6 +207,14 @@ def signed(position: int = 0) -> tuple[Event, SignedEvent]:
 @pytest.mark.parametrize("position", range(len(EVENTS)), ids=str)
 def test_an_honest_event_has_no_difference(position: int) -> None:
     assert difference(*signed(position)) is None
+
+
+@pytest.mark.parametrize("position", range(len(EVENTS)), ids=str)
+def test_event_secret_and_signer_determine_the_entry(position: int) -> None:
+    event, one = signed(position)
+    address = address_of(SIGNER.private_key)
+    made = event_entry(event, one.event_secret, SIGNER.party, address, Z, one.spends)
+    assert made.encode() == one.entry
 
 
 ENTRY_FIELDS: dict[str, Json] = {
