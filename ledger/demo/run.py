@@ -11,6 +11,7 @@ from rich.table import Table
 from ledger.core.identifiers import canonical_path
 from ledger.demo.acts import ACTS, WITNESS, Shown, play
 from ledger.demo.stage import Stage, demo_settings, set_up
+from ledger.processes import Processes
 from ledger.settings import Settings
 
 
@@ -24,19 +25,24 @@ def run_demo(settings: Settings, *, once: bool, as_json: bool) -> int:
     """
     talk, out = Console(stderr=True), Console()
     started = time.monotonic()
-    with talk.status("starting database, chain, worker and API") as status:
-        stage = set_up(demo_settings(settings))
-        number = iter(range(1, len(ACTS) + 1))
-        shown = play(stage, lambda title: status.update(f"[{next(number)}/{len(ACTS)}] {title}"))
+    own = demo_settings(settings)
     try:
+        with talk.status("starting database, chain, worker and API") as status:
+            stage = set_up(own)
+            number = iter(range(1, len(ACTS) + 1))
+            shown = play(
+                stage, lambda title: status.update(f"[{next(number)}/{len(ACTS)}] {title}")
+            )
         _print(out, shown, as_json=as_json)
         held = all(line.held for line in shown)
-        talk.print(f"{sum(line.held for line in shown)} of {len(shown)} demonstrations held, "
-                   f"{time.monotonic() - started:.0f} s")  # fmt: skip
+        talk.print(
+            f"{sum(line.held for line in shown)} of {len(shown)} demonstrations held, "
+            f"{time.monotonic() - started:.0f} s"
+        )
         if not once and held:
             _serve(stage, talk)
     finally:
-        stage.processes.stop_all()
+        Processes(own).stop_all()
     return 0 if held else 1
 
 
