@@ -4,6 +4,8 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,32 +48,56 @@ def postgres() -> Iterator[str]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+@dataclass(slots=True)
+class Databases:
+    """Makes databases from others: `empty`, which is migrated, or any that a test made."""
+
+    server_url: str
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def copy(self, template: str) -> str:
+        name = f"fault{next(self.numbers)}"
+        _execute(self.server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return url_of(self.server_url, name)
+
+    def drop(self, url: str) -> None:
+        _execute(self.server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
-def copy_database(postgres: str) -> CopyDatabase:
-    """Make a database from another one: `empty`, migrated, or any that a test made."""
-    numbers = iter(range(10**6))
-
-    def copy(template: str) -> str:
-        name = f"fault{next(numbers)}"
-        _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        return url_of(postgres, name)
-
+def databases(postgres: str) -> Databases:
+    """The databases of the server."""
     _execute(postgres, "CREATE DATABASE empty")
     engine = open_engine(url_of(postgres, "empty"))
     migrate(engine)
     engine.dispose()
-    return copy
+    return Databases(postgres)
+
+
+@pytest.fixture
+def copy_database(databases: Databases) -> Iterator[CopyDatabase]:
+    """Make databases for one test; each has 8 MB, so they go at once."""
+    made: list[str] = []
+
+    def copy(template: str) -> str:
+        made.append(databases.copy(template))
+        return made[-1]
+
+    yield copy
+    for url in made:
+        databases.drop(url)
 
 
 @pytest.fixture(scope="session")
-def founded(copy_database: CopyDatabase) -> str:
+def founded(databases: Databases) -> str:
     """Name of a database with genesis, parties and keys of a log on a fake chain."""
     chain = FakeChain()
     plant = Plant(
-        database_url=copy_database("empty"), chain=chain, mine=chain.mine,
+        database_url=databases.copy("empty"), chain=chain, mine=chain.mine,
         identity=identity_on(b"\x0c" * 20),
     )  # fmt: skip
     plant.found()
+    plant.close()
     return name_of(plant.database_url)
 
 

@@ -19,7 +19,7 @@ from ledger.bootstrap import Node, open_node, own_devnet
 from ledger.core.facts import FactEntry, claim_key, key_added, party_added
 from ledger.core.signatures import address_of
 from ledger.settings import Settings, child_environment
-from tests.fault.conftest import CopyDatabase, name_of
+from tests.fault.conftest import CopyDatabase, Databases, name_of
 from tests.fault.plant import FOUNDED_MS, Plant, Process
 from tests.fault.trade import MAKER, MAKER_PATH, SHOP, SHOP_PATH
 from tests.fault.whole_state import verify_whole_state
@@ -96,11 +96,11 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def installation(
-    copy_database: CopyDatabase, tmp_path_factory: pytest.TempPathFactory
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("installation")
     settings = Settings(
-        home=folder / "home", database_url=copy_database("empty"), interval_ms=5,
+        home=folder / "home", database_url=databases.copy("empty"), interval_ms=5,
         anchor_interval_ms=0,
     )  # fmt: skip
     node = open_node(settings)
