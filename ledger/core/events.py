@@ -17,6 +17,18 @@ EVENT_TYPES = (
     "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
     "AssociationEvent",
 )  # fmt: skip
+# EPCIS 2.0 section 7.4: the members by which each type names items, its what-dimension.
+_CONTAINMENT = frozenset(["parentID", "childEPCs", "childQuantityList"])
+NAMING_OF: dict[str, frozenset[str]] = {
+    "ObjectEvent": frozenset(["epcList", "quantityList"]),
+    "AggregationEvent": _CONTAINMENT,
+    "TransactionEvent": frozenset(["parentID", "epcList", "quantityList"]),
+    "TransformationEvent": frozenset(
+        ["inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList"]
+    ),
+    "AssociationEvent": _CONTAINMENT,
+}
+NAMING_MEMBERS = frozenset[str]().union(*NAMING_OF.values())
 ACTIONS = ("ADD", "OBSERVE", "DELETE")
 _STEP_PREFIXES = (
     "urn:epcglobal:cbv:bizstep:",
@@ -92,7 +104,15 @@ def _checked_event(event: JsonValue, field: str) -> Event:
         raise MalformedError(f"{field}.type", "is one of the five event types", kind)
     if kind != "TransformationEvent" and action not in ACTIONS:
         raise MalformedError(f"{field}.action", "is ADD, OBSERVE or DELETE", action)
+    _check_naming(event, str(kind), field)
     return event
+
+
+def _check_naming(event: Event, kind: str, field: str) -> None:
+    """Refuse members that name items where the type has none: no rule says what they would mean."""
+    for name in NAMING_MEMBERS - NAMING_OF[kind]:
+        if name in event:
+            raise MalformedError(f"{field}.{name}", f"does not belong to a {kind}")
 
 
 def _with_context(event: Event, context: JsonValue) -> Event:

@@ -17,7 +17,7 @@ from unbroken_verifier.steps import verify_bundle
 from ledger.core.commitment import event_rows, item_names
 from ledger.core.entries import Op as LedgerOp
 from ledger.core.errors import NotAnchoredError, NotFoundError
-from ledger.core.events import EVENT_TYPES, Event, document_events
+from ledger.core.events import EVENT_TYPES, NAMING_MEMBERS, NAMING_OF, Event, document_events
 from ledger.core.events import operation as ledger_operation
 from ledger.core.strict_json import MAX_SAFE_INTEGER, JsonValue, parse_json
 from tests.fakes.memory_log import IDENTITY, MemoryLog, partner
@@ -123,12 +123,14 @@ def events(draw: st.DrawFn) -> Event:
     event["eventTime"] = draw(times())
     if event["type"] != "TransformationEvent" or draw(st.booleans()):
         event["action"] = draw(st.sampled_from(["ADD", "OBSERVE", "DELETE"]))
-    for name in draw(st.sets(st.sampled_from(sorted(OPTIONAL_MEMBERS)), max_size=6)):
+    possible = OPTIONAL_MEMBERS.keys() - (NAMING_MEMBERS - NAMING_OF[event["type"]])
+    for name in draw(st.sets(st.sampled_from(sorted(possible)), max_size=6)):
         event[name] = draw(OPTIONAL_MEMBERS[name])
     if draw(st.integers(0, 9)) == 0:
         event["errorDeclaration"] = draw(VALUES)
     if not item_names(event):
-        event["epcList"] = [draw(st.sampled_from(IDENTIFIERS))]
+        (name, *_) = NAMING_OF[event["type"]].intersection(LIST_NAMES)
+        event[name] = [draw(st.sampled_from(IDENTIFIERS))]
     return event
 
 
