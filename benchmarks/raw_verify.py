@@ -1,7 +1,7 @@
 """The floor of every signature check: libsecp256k1's own verification, called as coincurve does."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from coincurve import PrivateKey
@@ -10,26 +10,44 @@ from coincurve.context import GLOBAL_CONTEXT
 
 from ledger.core.signatures import sign
 
-Signed = tuple[Any, bytes]
+_REPEATED = 4_000
 
 
-def signatures(count: int) -> tuple[Any, list[Signed]]:
-    """Return a public key and parsed signatures of random digests by it."""
+def _parsed(compact: bytes) -> Any:  # noqa: ANN401 -- cffi data
+    parsed = ffi.new("secp256k1_ecdsa_signature *")
+    if not lib.secp256k1_ecdsa_signature_parse_compact(GLOBAL_CONTEXT.ctx, parsed, compact):
+        raise AssertionError("a good signature was not parsed")
+    return parsed
+
+
+def _signatures(count: int) -> tuple[Any, list[tuple[bytes, bytes]]]:
+    """Return a public key, and compact signatures of random digests by it."""
     private = secrets.token_bytes(32)
-    made = []
-    for _ in range(count):
-        digest = secrets.token_bytes(32)
-        parsed = ffi.new("secp256k1_ecdsa_signature *")
-        compact = sign(private, digest)[:64]
-        lib.secp256k1_ecdsa_signature_parse_compact(GLOBAL_CONTEXT.ctx, parsed, compact)
-        made.append((parsed, digest))
-    return PrivateKey(private).public_key.public_key, made
+    digests = [secrets.token_bytes(32) for _ in range(min(count, _REPEATED))]
+    made = [(sign(private, digest)[:64], digest) for digest in digests]
+    key = PrivateKey(private).public_key.public_key
+    return key, (made * -(-count // len(made)))[:count]
 
 
 def verifying(count: int) -> Callable[[], None]:
-    """Return what verifies count signatures with nothing around the calls."""
-    key, made = signatures(min(count, 4_000))
-    work: Sequence[Signed] = (made * -(-count // len(made)))[:count]
+    """Return what verifies count signatures of 64 bytes, as they are stored, by a known key."""
+    key, work = _signatures(count)
+
+    def run() -> None:
+        new, parse = ffi.new, lib.secp256k1_ecdsa_signature_parse_compact
+        verify, context = lib.secp256k1_ecdsa_verify, GLOBAL_CONTEXT.ctx
+        for compact, digest in work:
+            parsed = new("secp256k1_ecdsa_signature *")
+            if not (parse(context, parsed, compact) and verify(context, parsed, digest, key)):
+                raise AssertionError("a good signature was refused")
+
+    return run
+
+
+def verifying_parsed(count: int) -> Callable[[], None]:
+    """Return what verifies count signatures that libsecp256k1 has parsed before."""
+    key, made = _signatures(count)
+    work = [(_parsed(compact), digest) for compact, digest in made]
 
     def run() -> None:
         verify, context = lib.secp256k1_ecdsa_verify, GLOBAL_CONTEXT.ctx
