@@ -63,14 +63,16 @@ class FindingClass(StrEnum):
 
 
 class Rule(StrEnum):
-    """The first rules of epcis d1."""
+    """The first rules of epcis d1, and ENDED_BY_NON_OWNER, which guards them."""
 
     DUPLICATE_COMMISSION = "DUPLICATE_COMMISSION"
     NOT_COMMISSIONED = "NOT_COMMISSIONED"
     DOUBLE_SHIP = "DOUBLE_SHIP"
     DOUBLE_RECEIVE = "DOUBLE_RECEIVE"
     SHIP_BY_NON_OWNER = "SHIP_BY_NON_OWNER"
+    ENDED_BY_NON_OWNER = "ENDED_BY_NON_OWNER"
     USE_AFTER_DECOMMISSION = "USE_AFTER_DECOMMISSION"
+    USE_AFTER_CONSUMED = "USE_AFTER_CONSUMED"
     DOUBLE_DISPENSE = "DOUBLE_DISPENSE"
 
 
@@ -80,7 +82,12 @@ _RULES: dict[Rule, tuple[Severity, str]] = {
     Rule.DOUBLE_SHIP: (Severity.HIGH, "Shipped again with no receipt, void or return between"),
     Rule.DOUBLE_RECEIVE: (Severity.CRITICAL, "Received while another held and had not shipped it"),
     Rule.SHIP_BY_NON_OWNER: (Severity.CRITICAL, "Shipped by one who neither held nor owned it"),
+    Rule.ENDED_BY_NON_OWNER: (
+        Severity.CRITICAL,
+        "Dispensed, consumed, destroyed or decommissioned by one who neither held nor owned it",
+    ),
     Rule.USE_AFTER_DECOMMISSION: (Severity.HIGH, "Used after it was dispensed or taken out of use"),
+    Rule.USE_AFTER_CONSUMED: (Severity.HIGH, "Used after it was consumed by a transformation"),
     Rule.DOUBLE_DISPENSE: (Severity.CRITICAL, "Dispensed more than once"),
 }
 
@@ -189,13 +196,24 @@ class _Custody:
             elif self._expected(step.party):
                 self._take(step)
         elif op is Op.UNPACK:
-            if box is not None and self.status is Status.UNKNOWN and box.ended is None:
-                self._follow(box)
+            self._follow(box)
         elif op in _ENDS:
-            self.status, self.ended = _ENDS[op], step
+            self._end(step, box)
 
-    def _follow(self, box: "_Custody") -> None:
-        """Take over the container's custody: nothing else says where this item has been."""
+    def _end(self, step: Step, box: "_Custody | None") -> None:
+        """End the item, if step's party may: else anyone could end, or frame, what others hold."""
+        self._follow(box)
+        if self._expected(step.party):
+            self._take(step)  # using up what was addressed to one implies its receipt
+        if self.holder is None or self._entitled(step.party):
+            self.status, self.ended = _ENDS[step.op], step
+        else:
+            self.find(Rule.ENDED_BY_NON_OWNER, self.since, step.log_index)
+
+    def _follow(self, box: "_Custody | None") -> None:
+        """Take over the container's custody if nothing else says where this item has been."""
+        if box is None or box.ended is not None or self.status is not Status.UNKNOWN:
+            return
         self.status, self.since, self.shipped_to = box.status, box.since, box.shipped_to
         self.holder, self.owner, self.keeper = box.holder, box.owner, box.keeper
         self.open = list(box.open)
@@ -208,6 +226,11 @@ class _Custody:
             self.status = _ENDS[step.op] if step.op is Op.DESTROY else self.status
         elif ended.op is not Op.TRANSFORM:
             self.find(Rule.USE_AFTER_DECOMMISSION, ended.log_index, step.log_index)
+        elif step.log_index != ended.log_index:
+            self.find(Rule.USE_AFTER_CONSUMED, ended.log_index, step.log_index)
+
+    def _entitled(self, party: bytes) -> bool:
+        return party in (self.holder, self.owner, self.keeper)
 
     def _expected(self, party: bytes) -> bool:
         """Is an open shipment addressed to party, or to a third party that was not named?"""
@@ -224,7 +247,7 @@ class _Custody:
         elif self.holder is None and self.owner is None:
             self.holder = self.owner = party
             self.since = step.log_index
-        entitled = party in (self.holder, self.owner, self.keeper)
+        entitled = self._entitled(party)
         if not entitled and not own:
             return  # the container left without it
         if not entitled:

@@ -116,6 +116,22 @@ SILENT: dict[str, tuple[str, ...]] = {
         "MFG ship a > WH2"),
     "transformed": ("MFG commission a", "MFG consume a", "MFG produce b", "MFG ship b > WH1"),
     "commissioned and the output of a transformation": ("MFG commission b", "MFG produce b"),
+    "consumed, then destroyed by the same party": (BORN, "MFG consume a", "MFG destroy a"),
+    "dispensed by the addressee without a receipt": (
+        BORN, "MFG ship a > PHA", "PHA dispense a", "PHA decommission a"),
+    "shipped to nobody named, then dispensed": (BORN, "MFG ship a", "PHA dispense a"),
+    "destroyed by the 3PL that keeps it": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "TPL destroy a"),
+    "sold while the 3PL keeps it, destroyed by the 3PL on its way": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "MFG ship a > WH1", "TPL destroy a"),
+    "decommissioned by its owner at a 3PL": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "MFG decommission a"),
+    "dispensed out of a pallet without an unpack": (
+        BORN, "MFG pack a in P", "MFG ship P > PHA", "PHA receive P", "PHA dispense a"),
+    "dispensed out of a pallet without a receipt": (
+        BORN, "MFG pack a in P", "MFG ship P > PHA", "PHA dispense a"),
+    "consumed by the addressee of a nested container": (
+        BORN, "MFG pack a in C", "MFG pack C in P", "MFG ship P > LAB", "LAB consume a"),
     "decommissioned, then destroyed by the same party": (
         BORN, "MFG decommission a", "MFG destroy a"),
     "child only seen inside a shipped container": ("MFG pack a in P", "MFG ship P > WH1"),
@@ -205,8 +221,34 @@ FLAGGED: dict[str, Contradiction] = {
     "destroyed by another after its destruction": (
         (BORN, "MFG destroy a", "PHA destroy a"), {("a", "USE_AFTER_DECOMMISSION"): (1, 2)}),
     "dispensed in many pharmacies: one case": (
-        (BORN, "PHA dispense a", "PHA decommission a", "PHB dispense a", "PHC dispense a"),
-        {("a", "DOUBLE_DISPENSE"): (1, 3, 4)}),
+        (BORN, "MFG ship a > PHA", "PHA dispense a", "PHA decommission a", "PHB dispense a",
+         "PHC dispense a"),
+        {("a", "DOUBLE_DISPENSE"): (2, 4, 5)}),
+    "dispensed by those it never reached": (
+        (BORN, "PHA dispense a", "PHA decommission a", "PHB dispense a"),
+        {("a", "ENDED_BY_NON_OWNER"): (0, 1, 2, 3)}),
+    "dispensed by a stranger: the holder is not blamed": (
+        (BORN, "EVE dispense a", "MFG dispense a"), {("a", "ENDED_BY_NON_OWNER"): (0, 1)}),
+    "destroyed by a stranger: trade goes on": (
+        (BORN, "EVE destroy a", "MFG ship a > WH1", "WH1 receive a", "WH1 ship a > PHA"),
+        {("a", "ENDED_BY_NON_OWNER"): (0, 1)}),
+    "decommissioned by the former owner": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "MFG decommission a", "WH1 ship a > PHA"),
+        {("a", "ENDED_BY_NON_OWNER"): (2, 3)}),
+    "destroyed by a stranger inside another's container": (
+        ("MFG pack a in P", "EVE destroy a"),
+        {("a", "NOT_COMMISSIONED"): (1,), ("a", "ENDED_BY_NON_OWNER"): (0, 1)}),
+    "stranger's back-dated consumption does not hide a double sale": (
+        (BORN, "@4 MFG ship a > WH1", "@5 MFG ship a > WH2", "@1 EVE consume a"),
+        {("a", "DOUBLE_SHIP"): (1, 2), ("a", "ENDED_BY_NON_OWNER"): (0, 3)}),
+    "stranger's back-dated consumption does not hide a double dispensing": (
+        (BORN, "@4 MFG ship a > PHA", "@5 PHA dispense a", "@6 PHB dispense a", "@1 EVE consume a"),
+        {("a", "DOUBLE_DISPENSE"): (2, 3), ("a", "ENDED_BY_NON_OWNER"): (0, 4)}),
+    "seller's back-dated consumption turns the double sale into use after it": (
+        (BORN, "@4 MFG ship a > WH1", "@5 MFG ship a > WH2", "@1 MFG consume a"),
+        {("a", "USE_AFTER_CONSUMED"): (1, 2, 3)}),
+    "consumed twice": ((BORN, "MFG consume a", "MFG consume a"),
+        {("a", "USE_AFTER_CONSUMED"): (1, 2)}),
     "never commissioned": (
         ("MFG ship a > WH1", "WH1 receive a"), {("a", "NOT_COMMISSIONED"): (0, 1)}),
     "never commissioned, used after unpacking": (
@@ -251,6 +293,12 @@ STATES: dict[str, tuple[tuple[str, ...], Standing]] = {
     "packed": ((BORN, "MFG pack a in P"), ("commissioned", "MFG", None, "P")),
     "follows its pallet": (
         (BORN, "MFG pack a in P", "MFG ship P > WH1"), ("in_transit", "MFG", "WH1", "P")),
+    "stranger's end moves nothing": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "EVE dispense a", "EVE consume a",
+         "EVE destroy a", "EVE decommission a"),
+        ("held", "WH1", None, None)),
+    "dispensed by its addressee: received": (
+        (BORN, "MFG ship a > PHA", "PHA dispense a"), ("dispensed", "PHA", None, None)),
     "follows its pallet to the end": (
         (BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive P"), ("held", "WH1", None, "P")),
     "follows the outermost container": (
