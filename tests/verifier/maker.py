@@ -251,7 +251,8 @@ class Log:
     def fact(self, kind: int, party: bytes, payload: Json, by: Key | None = None) -> int:
         key = by or self.registrar
         text = canonical(payload)
-        head = b"UBE1" + bytes([kind, 0, 0, 0]) + T0.to_bytes(8, "big") + key.address + party
+        time = (T0 + len(self.entries)).to_bytes(8, "big")  # a fact said again is another entry
+        head = b"UBE1" + bytes([kind, 0, 0, 0]) + time + key.address + party
         index = self.append(head + len(text).to_bytes(2, "big") + text, key)
         self.facts.append(index)
         return index

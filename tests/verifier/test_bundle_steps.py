@@ -15,6 +15,8 @@ from unbroken_verifier.steps import STEPS, verify_bundle
 from tests.verifier import maker, story
 from tests.verifier.maker import CASE, PACK_A, PALLET, Json, canonical
 
+CONTAINERS = [f"/00/{n:018}" for n in range(65)]  # one more than docs/spec/bundle.md allows
+
 CODE = b"\x60\x00"
 
 
@@ -128,6 +130,7 @@ SHAPES: dict[str, Json] = {
     "no facts": changed(facts=[]),
     "no events": changed(events=[]),
     "empty containers": changed(containers=[]),
+    "too many containers": changed(containers=CONTAINERS),
     "item among containers": changed(containers=[PACK_A[1]]),
     "unordered containers": changed(containers=[PALLET[1], CASE[1]]),
     "facts out of order": edited(lambda b: b["facts"].reverse()),
@@ -175,6 +178,32 @@ def test_the_pinned_log_passes() -> None:
         contract=maker.CONTRACT,
     )
     verify_bundle(canonical(bundle), policy=policy)
+
+
+@pytest.mark.parametrize(
+    ("policy", "unpinned"),
+    [
+        (Policy(log_id=story.story()[0].log_id), "contract or chain_id"),
+        (Policy(contract=maker.CONTRACT), "chain_id"),
+        (Policy(chain_id=maker.CHAIN_ID), "contract"),
+    ],
+)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_contract_that_no_policy_pins_is_not_checked(
+    policy: Policy, unpinned: str, *, asked: bool
+) -> None:
+    report = Report()
+    chains = [FakeChain({"finalized": record_of(json.loads(SOUND))})] if asked else []
+    verify_bundle(SOUND, policy=policy, rpcs=chains, report=report)
+    line = f"whether the contract is the right one: no policy pins {unpinned}"
+    assert line in report.not_checked
+
+
+def test_a_pinned_contract_on_a_pinned_chain_is_checked() -> None:
+    report = Report()
+    policy = Policy(contract=maker.CONTRACT, chain_id=maker.CHAIN_ID)
+    verify_bundle(SOUND, policy=policy, report=report)
+    assert not any("right one" in line for line in report.not_checked)
 
 
 # -- anchor --------------------------------------------------------------------------------------

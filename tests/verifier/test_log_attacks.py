@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Unpack
 
@@ -64,6 +65,29 @@ def entry_of_another_log() -> Json:
     bundle = log.bundle(PACK_A[1], [CASE[1]])
     bundle["head"] = json.loads(SOUND)["head"]
     return bundle
+
+
+def again(log: Log, index: int) -> int:
+    """The operator logs a signed entry a second time."""
+    log.entries.append(log.entries[index])
+    log.submissions.append(log.submissions[index])
+    return len(log.entries) - 1
+
+
+def event_logged_twice() -> Json:
+    log = story.registered()
+    story.commission(log)
+    sent = story.ship(log, epc=PACK_A[0])
+    log.events.append(replace(sent, index=again(log, sent.index)))
+    return log.bundle(PACK_A[1], [])
+
+
+def key_fact_logged_again_after_its_revocation() -> Json:
+    log = story.registered()
+    added = log.facts[2]
+    log.revoke(story.MAKER, story.MAKER_KEY)
+    log.facts.append(again(log, added))
+    return alone(log)
 
 
 def event_signed_by_another() -> Json:
@@ -129,6 +153,36 @@ def key_of_two_parties() -> Json:
     log = story.registered()
     log.add_key(story.PHARMACY, story.MAKER_KEY)
     return alone(log)
+
+
+def genesis_of(origin: str) -> Attack:
+    def attack() -> Json:
+        log = Log()
+        log.genesis(origin=origin)
+        return alone(log)
+
+    return attack
+
+
+def party_named(name: str) -> Attack:
+    def attack() -> Json:
+        log = Log()
+        log.genesis()
+        log.add_party(story.MAKER, name=name)
+        return alone(log)
+
+    return attack
+
+
+def revoked_because(reason: str) -> Attack:
+    def attack() -> Json:
+        log = story.registered()
+        address = story.PHARMACY_KEY.address.hex()
+        payload = {"fact": "revoke", "address": address, "reason": reason}
+        log.fact(4, maker.party_of(story.PHARMACY), payload)
+        return alone(log)
+
+    return attack
 
 
 def clock_among_the_facts() -> Json:
@@ -199,6 +253,22 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "map root slipped in": ("checkpoint", head_with_a_map_root),
     "indexes swapped": ("inclusion", indexes_swapped),
     "entry of another tree": ("inclusion", entry_of_another_log),
+    "event logged twice": ("inclusion", event_logged_twice),
+    "key fact replayed": ("inclusion", key_fact_logged_again_after_its_revocation),
+    "origin empty": ("genesis", genesis_of("")),
+    "origin of 256 bytes": ("genesis", genesis_of("\u00e9" * 128)),
+    "origin with a space": ("genesis", genesis_of("log.example unbroken")),
+    "origin with a wide space": ("genesis", genesis_of("log.example\u2003unbroken")),
+    "origin with a plus": ("genesis", genesis_of("log.example+unbroken")),
+    "origin with a line end": ("genesis", genesis_of("log.example\n")),
+    "origin with delete": ("genesis", genesis_of("log.example\x7f")),
+    "party without a name": ("facts", party_named("")),
+    "party name of 201 characters": ("facts", party_named("\u00e9" * 201)),
+    "party name with an escape": ("facts", party_named("P\x1b[2J")),
+    "party name with delete": ("facts", party_named("P\x7f")),
+    "revoked for no reason": ("facts", revoked_because("")),
+    "revoked with 201 characters": ("facts", revoked_because("x" * 201)),
+    "revoked with a line end": ("facts", revoked_because("lost\n")),
     "event signed by another": ("signature", event_signed_by_another),
     "submission of another time": ("signature", submission_of_another_time),
     "event without document": ("signature", event_without_document),
@@ -228,6 +298,15 @@ def test_an_attack_fails_at_its_step(name: str) -> None:
     with pytest.raises(StepError) as caught:
         verify_bundle(canonical(attack()), policy=Policy())
     assert caught.value.step == step
+
+
+def test_a_name_and_a_reason_of_200_characters_stand() -> None:
+    log = story.registered()
+    log.add_party(story.PHARMACY, name="\u00e9" * 200)
+    address = story.PHARMACY_KEY.address.hex()
+    payload = {"fact": "revoke", "address": address, "reason": "x" * 200}
+    log.fact(4, maker.party_of(story.PHARMACY), payload)
+    verify_bundle(canonical(alone(log)), policy=Policy())
 
 
 def test_a_key_added_again_signs_again() -> None:

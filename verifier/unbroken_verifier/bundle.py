@@ -14,6 +14,7 @@ from unbroken_verifier.event import QUANTITY_CLASS
 
 FORMAT = "unbroken/bundle/v1"
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024  # a pallet of 5,000 with its history is under 20 MB
+MAX_CONTAINERS = 64  # bounds what step `scope` walks for each PACK and UNPACK
 U32 = 2**32 - 1
 POINTER_BYTES = 2**16 - 1  # u16 length in docs/spec/event.md
 
@@ -122,6 +123,8 @@ def parse_bundle(raw: bytes) -> Bundle:
     )
     if "containers" in value and not bundle.containers:
         raise RefusedError("containers is empty: it must be absent")
+    if len(bundle.containers) > MAX_CONTAINERS:
+        raise RefusedError(f"more than {MAX_CONTAINERS} containers")
     _verify_order(bundle)
     return bundle
 

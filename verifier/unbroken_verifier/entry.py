@@ -1,5 +1,6 @@
 """docs/spec/entry.md: the bytes of log entries, read strictly."""
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
@@ -19,6 +20,8 @@ KIND_EVENT, KIND_GENESIS, KIND_PARTY, KIND_KEY = 1, 2, 3, 4
 HEADER_BYTES = 68
 EVENT_BYTES = 268
 MAX_PAYLOAD_BYTES = 4096
+MAX_ORIGIN_BYTES = 255
+NOT_IN_ORIGIN = re.compile(r"[\s+\x00-\x1f\x7f-\x9f]")  # those of a signed note's key name
 KNOWN_FLAGS = FLAG_ERROR_DECLARATION | FLAG_UNPACK_ALL
 
 
@@ -168,8 +171,8 @@ def decode_genesis(entry: bytes) -> tuple[Header, Genesis]:
     names = "chain_id checkpoint_key contract head_signer origin registrar"
     value = shape.members(payload, frozenset(names.split()))
     origin = shape.text(value["origin"], "origin")
-    if not origin:
-        raise RefusedError("origin is empty")
+    if not 0 < len(origin.encode()) <= MAX_ORIGIN_BYTES or NOT_IN_ORIGIN.search(origin):
+        raise RefusedError("origin is not one of docs/spec/log.md")
     return header, Genesis(
         chain_id=shape.number(value["chain_id"], "chain_id"),
         checkpoint_key=shape.binary(value["checkpoint_key"], "checkpoint_key", 32),
@@ -214,7 +217,7 @@ def _party_fact(payload: dict[str, JsonValue]) -> PartyFact:
     fact = payload.get("fact")
     if fact == "add":
         value = shape.members(payload, frozenset({"fact", "name", "path"}))
-        shape.text(value["name"], "name")
+        shape.line(value["name"], "name")
         return PartyFact(fact=fact, path=shape.text(value["path"], "path"))
     if fact in ("suspend", "resume"):
         shape.members(payload, frozenset({"fact"}))
@@ -231,7 +234,7 @@ def _key_fact(payload: dict[str, JsonValue]) -> KeyFact:
         value = shape.members(
             payload, frozenset({"fact", "address", "reason"}), frozenset({"compromised_since"})
         )
-        shape.text(value["reason"], "reason")
+        shape.line(value["reason"], "reason")
         shape.number(value.get("compromised_since", 0), "compromised_since")
         proof = None
     else:

@@ -71,6 +71,7 @@ INSTANT = re.compile(
 EPOCH = date(1970, 1, 1).toordinal()
 HOURS, SIXTY = 24, 60
 MAX_OFFSET_MINUTES = 14 * 60
+LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 
 def operation(rows: Mapping[str, JsonValue]) -> Op:
@@ -99,7 +100,7 @@ def instant(value: JsonValue) -> int:
     """Milliseconds since 1970 of an `eventTime`; further digits are cut off.
 
     Raises:
-        RefusedError: another form, no real instant, or before 1970.
+        RefusedError: another form, no real instant, or one outside 1970 to 9999 (UTC).
     """
     match = INSTANT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -114,9 +115,10 @@ def instant(value: JsonValue) -> int:
     if hour >= HOURS or max(minute, second, offset_minutes) >= SIXTY or offset > MAX_OFFSET_MINUTES:
         raise RefusedError("eventTime names no real instant")
     minutes = days * 1440 + hour * 60 + minute - (-offset if match[8] == "-" else offset)
-    if minutes < 0:
-        raise RefusedError("eventTime is before 1970")
-    return (minutes * 60 + second) * 1000 + int((match[7] or "0")[:3].ljust(3, "0"))
+    time = (minutes * 60 + second) * 1000 + int((match[7] or "0")[:3].ljust(3, "0"))
+    if not 0 <= time <= LAST_MS:
+        raise RefusedError("eventTime is not from 1970 to 9999 (UTC)")
+    return time
 
 
 def receiver(rows: Mapping[str, JsonValue], kind: str, party: bytes) -> bytes:

@@ -1,8 +1,7 @@
 """Step `scope` of docs/spec/bundle.md: every event of a bundle belongs to its item's history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, field
 
 from unbroken_verifier.errors import RefusedError
 from unbroken_verifier.event import CHILD, PARENT
@@ -18,7 +17,7 @@ class Act:
         named: disclosed (role, path).
     """
 
-    when: tuple[float, float]
+    when: tuple[int, int]
     op: int
     flags: int
     named: frozenset[tuple[int, str]]
@@ -34,14 +33,38 @@ class Act:
         return {path for role, path in self.named if role == PARENT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """A child's time in a parent, both ends included."""
+@dataclass(slots=True)
+class Packed:
+    """Who is in whom while the events pass in custody order.
 
-    child: str
-    parent: str
-    since: tuple[float, float]
-    until: tuple[float, float]
+    Attributes:
+        parents: child to the parents that it is in.
+    """
+
+    parents: dict[str, set[str]] = field(default_factory=dict)
+
+    def pack(self, act: Act) -> None:
+        """Every child of the event is in its parents."""
+        for child in act.children:
+            self.parents.setdefault(child, set()).update(act.parents)
+
+    def unpack(self, act: Act) -> None:
+        """The children named are in nothing; with flag bit 1 nothing is in the parent."""
+        for child in act.children:
+            self.parents.pop(child, None)
+        if act.flags & FLAG_UNPACK_ALL:
+            for parents in self.parents.values():
+                parents.difference_update(act.parents)
+
+    def holders(self, item: str) -> set[str]:
+        """Every container around the item, directly or through others."""
+        found: set[str] = set()
+        queue = [item]
+        while queue:
+            new = self.parents.get(queue.pop(), set()) - found
+            found |= new
+            queue += new
+        return found - {item}
 
 
 def verify_scope(item: str, containers: Sequence[str], acts: Sequence[Act]) -> None:
@@ -50,49 +73,29 @@ def verify_scope(item: str, containers: Sequence[str], acts: Sequence[Act]) -> N
     Raises:
         RefusedError: a container that never held the item, or an event outside the history.
     """
-    stays = find_stays(acts)
-    reached = holders(item, stays, None)
+    ever = Packed()
+    for act in acts:
+        if act.op == Op.PACK:
+            ever.pack(act)
+    reached = ever.holders(item)
     for container in containers:
         if container not in reached:
             raise RefusedError(f"container {container!r} is in no PACK that leads to the item")
-    for place, act in enumerate(acts):
+    _verify_times(item, acts)
+
+
+def _verify_times(item: str, acts: Sequence[Act]) -> None:
+    # One pass: stays compared with events pair by pair let a small bundle cost minutes.
+    packed = Packed()
+    holders: set[str] = set()
+    for place, act in sorted(enumerate(acts), key=lambda placed: placed[1].when):
+        if act.op == Op.PACK:  # a stay includes both of its ends
+            packed.pack(act)
+            holders = packed.holders(item)
         paths = {path for _, path in act.named}
-        if item in paths or (act.parents and act.children):
-            continue
-        if not paths & holders(item, stays, act.when):
+        known = item in paths or (act.parents and act.children)
+        if not known and not paths & holders:
             raise RefusedError(f"events[{place}] names nothing that holds the item at its time")
-
-
-def find_stays(acts: Sequence[Act]) -> list[Stay]:
-    """From each PACK to the UNPACK that names the child, or unpacks all of the parent."""
-    order = sorted(acts, key=lambda act: act.when)
-    stays = []
-    for place, pack in enumerate(order):
-        if pack.op != Op.PACK:
-            continue
-        for child in pack.children:
-            for parent in pack.parents:
-                ends = (act.when for act in order[place:] if _ends(act, child, parent))
-                until = next(ends, (inf, inf))
-                stays.append(Stay(child=child, parent=parent, since=pack.when, until=until))
-    return stays
-
-
-def holders(item: str, stays: Sequence[Stay], when: tuple[float, float] | None) -> set[str]:
-    """Every container around the item at a time, or ever when no time is given."""
-    inside = {item}
-    queue = [item]
-    while queue:
-        child = queue.pop()
-        for stay in stays:
-            now = when is None or stay.since <= when <= stay.until
-            if stay.child == child and now and stay.parent not in inside:
-                inside.add(stay.parent)
-                queue.append(stay.parent)
-    return inside - {item}
-
-
-def _ends(act: Act, child: str, parent: str) -> bool:
-    if act.op != Op.UNPACK:
-        return False
-    return child in act.children or bool(act.flags & FLAG_UNPACK_ALL and parent in act.parents)
+        if act.op == Op.UNPACK:
+            packed.unpack(act)
+            holders = packed.holders(item)

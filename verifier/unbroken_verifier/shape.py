@@ -1,5 +1,6 @@
 """Reading one JSON value as exactly what a page says it is: no coercion, nothing ignored."""
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeVar
@@ -7,6 +8,8 @@ from typing import TypeVar
 from unbroken_verifier.canonical import MAX_SAFE_INTEGER, JsonValue
 from unbroken_verifier.errors import RefusedError
 
+MAX_LINE = 200
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 T = TypeVar("T")
 Ordered = TypeVar("Ordered", int, bytes)
 
@@ -68,6 +71,18 @@ def text(value: JsonValue, name: str) -> str:
     if not isinstance(value, str):
         raise RefusedError(f"{name} is not a text")
     return value
+
+
+def line(value: JsonValue, name: str) -> str:
+    """A text of 1 to 200 characters without control characters (docs/spec/entry.md).
+
+    Raises:
+        RefusedError: not such a text.
+    """
+    words = text(value, name)
+    if not 0 < len(words) <= MAX_LINE or CONTROL.search(words):
+        raise RefusedError(f"{name} is not 1 to {MAX_LINE} characters without control characters")
+    return words
 
 
 def array(value: JsonValue, name: str, read: Callable[[JsonValue], T]) -> tuple[T, ...]:

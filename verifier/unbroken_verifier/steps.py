@@ -140,13 +140,16 @@ def checkpoint(case: Case) -> str:
 
 
 def inclusion(case: Case) -> str:
-    """Step 4: every entry stands at its index in the head's tree."""
+    """Step 4: every entry stands at its index in the head's tree, and at no other."""
     head = case.bundle.head
+    seen: set[bytes] = set()
     for place, proved in _entries(case.bundle):
+        leaf = leaf_hash(proved.entry)
         with _at(place):
-            verify_inclusion(
-                leaf_hash(proved.entry), proved.index, head.size, proved.inclusion, head.root
-            )
+            verify_inclusion(leaf, proved.index, head.size, proved.inclusion, head.root)
+            if leaf in seen:  # attack: the operator logs a signed entry a second time
+                raise RefusedError("the same entry is in the log twice")
+        seen.add(leaf)
     return f"{len(_entries(case.bundle))} entries at their indexes in the tree of {head.size}"
 
 
@@ -290,8 +293,10 @@ def not_checked(case: Case) -> list[str]:
         lines.append("the anchor: no RPC was given")
         if policy.code_hash is not None:
             lines.append("the contract's code: no RPC was given")
-    elif policy.contract is None and policy.log_id is None:
-        lines.append("whether the contract is the right one: no policy pins contract or log_id")
+    # Attack: a second genesis of the same log_id that names another contract or chain.
+    pins = {"contract": policy.contract, "chain_id": policy.chain_id}
+    if unpinned := " or ".join(name for name, pin in pins.items() if pin is None):
+        lines.append(f"whether the contract is the right one: no policy pins {unpinned}")
     return lines
 
 
