@@ -112,7 +112,9 @@ class LogRoutes:
 
     def findings(
         self,
-        code: Annotated[str | None, Query(max_length=64, examples=["DOUBLE_SHIP"])] = None,
+        code: Annotated[
+            str | None, Query(pattern="^[A-Z_]{1,64}$", examples=["DOUBLE_SHIP"])
+        ] = None,
         item: Annotated[str | None, Query(description="Any spelling of an item.")] = None,
         after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,

@@ -8,6 +8,7 @@ from ledger.core.tiles import TILE_WIDTH
 
 # C2SP tlog-tiles: L is 0 to 5 in practice, 63 by its grammar; an index is below 2^63.
 MAX_LEVEL: Final = 63
+MAX_INDEX: Final = 2**63 - 1
 _LEVEL = re.compile(r"0|[1-9][0-9]?", re.ASCII)
 _NAME = re.compile(r"((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
@@ -29,4 +30,7 @@ def parse_tile(level: str, name: str) -> tuple[int, int, int]:
     width = int(partial or TILE_WIDTH)
     if partial and width >= TILE_WIDTH:
         raise MalformedError("tile", f"has a partial width of 1 to {TILE_WIDTH - 1}", name)
-    return int(level), int(groups.replace("x", "").replace("/", "")), width
+    index = int(groups.replace("x", "").replace("/", ""))
+    if index > MAX_INDEX:
+        raise MalformedError("tile", f"has an index of at most {MAX_INDEX}", name)
+    return int(level), index, width

@@ -49,7 +49,7 @@ class Settings:
         chain_id: Id that the chain must answer.
         host: Loopback address to listen on, as a literal.
         port: TCP port to listen on.
-        batch_size: Most entries that one transaction sequences.
+        batch_size: Most submissions that one transaction sequences.
         interval_ms: Pause between two turns of the worker.
         anchor_interval_ms: Least time between two anchors.
         confirmations: Depth at which a block is final; 0 asks the chain for its finalized block.

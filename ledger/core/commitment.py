@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ledger.core.entries import Z
 from ledger.core.errors import MalformedError
-from ledger.core.events import Event
+from ledger.core.events import NAMING_MEMBERS, Event
 from ledger.core.identifiers import canonical_path, item_key
 from ledger.core.jcs import canonical_json
 from ledger.core.merkle import leaf_hash, root_hash
@@ -18,6 +18,8 @@ SECRET_LENGTH = 32
 SALT_LENGTH = 16
 # The pointer length is a u16; a document of ours never comes near it.
 MAX_POINTER = 0xFFFF
+# Attack: these rows go into the evidence of every item that the event names, anybody's too.
+MAX_OTHER_BYTES = 256 * 1024
 _PER_ELEMENT = (
     "epcList", "childEPCs", "inputEPCList", "outputEPCList", "quantityList", "childQuantityList",
     "inputQuantityList", "outputQuantityList", "bizTransactionList", "sourceList",
@@ -99,7 +101,11 @@ def commit(
 
 
 def event_rows(event: Event) -> list[Row]:
-    """Return the rows of an event in order of their pointers' bytes."""
+    """Return the rows of an event in order of their pointers' bytes.
+
+    Raises:
+        MalformedError: The rows that name no item are longer than evidence may carry.
+    """
     rows: list[Row] = []
     for name, value in event.items():
         if name in _PER_ELEMENT and isinstance(value, list) and value:
@@ -108,6 +114,9 @@ def event_rows(event: Event) -> list[Row]:
             rows += [Row(f"/ilmd/{_escape(k)}", canonical_json(v)) for k, v in value.items()]
         else:
             rows.append(Row(f"/{_escape(name)}", canonical_json(value)))
+    other = sum(len(r.value) for r in rows if r.pointer.split("/", 2)[1] not in NAMING_MEMBERS)
+    if other > MAX_OTHER_BYTES:
+        raise MalformedError("event", f"at most {MAX_OTHER_BYTES} bytes that name no item", other)
     rows.sort()  # by code points, which sort as their UTF-8 bytes do
     return rows
 

@@ -8,6 +8,7 @@ from typing import cast
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 from ledger.core.errors import MalformedError
 from ledger.core.identifiers import party_key, party_path
+from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue
 
 Event = dict[str, JsonValue]
@@ -17,6 +18,10 @@ EVENT_TYPES = (
     "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
     "AssociationEvent",
 )  # fmt: skip
+# Attack: a megabyte of context times 20,000 events. A real one has some 300 bytes.
+MAX_CONTEXT_BYTES = 16 * 1024 * 1024
+# 9999-12-31T23:59:59.999Z: what other systems and our own answers can still write.
+MAX_TIME_MS = 253_402_300_799_999
 # EPCIS 2.0 section 7.4: the members by which each type names items, its what-dimension.
 _CONTAINMENT = frozenset(["parentID", "childEPCs", "childQuantityList"])
 NAMING_OF: dict[str, frozenset[str]] = {
@@ -89,7 +94,7 @@ def document_events(document: JsonValue) -> list[Event]:
     listed = body.get("eventList", [body["event"]] if "event" in body else None)
     if not isinstance(listed, list) or not listed:
         raise MalformedError("epcisBody.eventList", "is a non-empty list")
-    context = document.get("@context")
+    context = _shared_context(document, len(listed))
     return [
         _with_context(_checked_event(event, f"epcisBody.eventList[{i}]"), context)
         for i, event in enumerate(listed)
@@ -106,6 +111,18 @@ def _checked_event(event: JsonValue, field: str) -> Event:
         raise MalformedError(f"{field}.action", "is ADD, OBSERVE or DELETE", action)
     _check_naming(event, str(kind), field)
     return event
+
+
+def _shared_context(document: Event, count: int) -> JsonValue:
+    """Return the context that each event takes over, bounded: it is stored with every one."""
+    if "@context" not in document:
+        return None
+    context = document["@context"]
+    if context is None:
+        raise MalformedError("@context", "is not null")
+    if count > 1 and len(canonical_json(context)) * count > MAX_CONTEXT_BYTES:
+        raise MalformedError("@context", f"has at most {MAX_CONTEXT_BYTES} bytes over all events")
+    return context
 
 
 def _check_naming(event: Event, kind: str, field: str) -> None:
@@ -188,7 +205,10 @@ def event_time_ms(text: JsonValue) -> int:
     milliseconds = (since.days * 86_400 + since.seconds) * 1000
     if since.days < 0:
         raise MalformedError("eventTime", "is not before 1970", text)
-    return milliseconds + int((fraction or "")[:3].ljust(3, "0"))
+    milliseconds += int((fraction or "")[:3].ljust(3, "0"))
+    if milliseconds > MAX_TIME_MS:
+        raise MalformedError("eventTime", "is not after 9999 (UTC)", text)
+    return milliseconds
 
 
 def _recipient(event: Event, kind: str, on_behalf_of: bytes) -> bytes:

@@ -230,6 +230,8 @@ def _verify_key_fact(fact: FactEntry, log_id: bytes, separator: bytes) -> None:
 def _short_text(name: str, text: JsonValue) -> str:
     if not isinstance(text, str) or not 0 < len(text) <= MAX_NAME:
         raise MalformedError(name, f"1 to {MAX_NAME} characters", text)
+    if any(one < " " or one == "\x7f" for one in text):
+        raise MalformedError(name, "has no control character", text)
     return text
 
 

@@ -44,18 +44,19 @@ class Acceptor:
             raise MalformedError(
                 "document", "is application/json or application/ld+json", media_type
             )
-        events = document_events(parse_json(document))
         submission = parse_submission(part)
-        if len(events) != len(submission.events):
-            raise MalformedError(
-                "submission.events", f"one for each of the document's {len(events)} events",
-                len(submission.events),
-            )  # fmt: skip
         checked = verify_submission(submission, document, self.log_id, self.separator)
         if not self.directory.may_sign(checked.signer, checked.party):
             raise NotPermittedError(
                 f"0x{checked.signer.hex()} is not an active key of an active party"
             )
+        # After the signature: only who may sign can make us read a large document.
+        events = document_events(parse_json(document))
+        if len(events) != len(submission.events):
+            raise MalformedError(
+                "submission.events", f"one for each of the document's {len(events)} events",
+                len(submission.events),
+            )  # fmt: skip
         return AcceptedSubmission(
             digest=checked.digest,
             party=checked.party,

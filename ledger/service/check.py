@@ -29,10 +29,17 @@ class CheckedEvent:
 
 
 def check_submission(part: bytes, document: bytes) -> list[CheckedEvent]:
-    """Return one checked event per event of the document."""
-    events = document_events(parse_json(document))
+    """Return one checked event per signed entry.
+
+    Attack: a submission that was accepted but cannot be checked would stop the sequencer for all;
+    whatever goes wrong with it is its own rejection.
+    """
     signed = parse_submission(part).events
-    return [_check(event, one) for event, one in zip(events, signed, strict=True)]
+    try:
+        events = document_events(parse_json(document))
+        return [_check(event, one) for event, one in zip(events, signed, strict=True)]
+    except Exception as error:  # noqa: BLE001 -- see above
+        return [CheckedEvent(one.entry, code="malformed", reason=str(error)) for one in signed]
 
 
 def _check(event: Event, signed: SignedEvent) -> CheckedEvent:

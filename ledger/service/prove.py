@@ -71,7 +71,9 @@ class Prover:
             NotFoundError: No entry names the item.
             NotAnchoredError: Entries name it, but no final anchor covers one.
         """
-        path = identifier if identifier.startswith("/") else canonical_path(identifier)
+        if identifier.startswith("/"):
+            identifier = f"https://id.gs1.org{identifier}"
+        path = canonical_path(identifier)
         key = item_key(path)
         head = self.store.final_head()
         links = self.store.chain_links(key, head.size) if head else []

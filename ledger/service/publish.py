@@ -42,7 +42,9 @@ class Publisher:
         Raises:
             InvariantError: The log does not extend what was signed last (a restored backup).
         """
-        state, last = self.store.state(), self.store.last_head()
+        # The head first: another worker may publish between the two reads, never the reverse.
+        last = self.store.last_head()
+        state = self.store.state()
         if last is not None:
             self._verify_extends(state, last)
         if state.integrated == 0 or (last is not None and last.size == state.integrated):
@@ -57,7 +59,8 @@ class Publisher:
         Raises:
             InvariantError: It does not: a restored backup, or damaged tiles.
         """
-        state, last = self.store.state(), self.store.last_head()
+        last = self.store.last_head()
+        state = self.store.state()
         if last is not None:
             self._verify_extends(state, last)
 

@@ -5,7 +5,7 @@ to the same entries; a crash after it leaves entries that are sequenced but not 
 the integrator takes up. Rights are decided here, at the index that an entry would get.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -37,6 +37,8 @@ from ledger.service.vault import Vault
 
 # Below this many document bytes a batch is checked in the worker itself: the hop costs more.
 INLINE_BYTES = 128 * 1024
+# Of a reason that is kept: it may quote the sender's own text.
+MAX_REASON = 500
 
 
 @dataclass(slots=True)
@@ -91,12 +93,12 @@ class Sequencer:
         return [_work(item, part, checked) for item, part in zip(pending, parts, strict=True)]
 
 
-def _work(item: PendingSubmission, part: bytes, checked: "object") -> _Work:
+def _work(item: PendingSubmission, part: bytes, checked: Iterator[list[CheckedEvent]]) -> _Work:
     if item.document is None:
         facts = [event.entry for event in parse_submission(part).events]
         work = _Work(item, [], facts)
     else:
-        work = _Work(item, next(checked), [])  # type: ignore[call-overload]
+        work = _Work(item, next(checked), [])
     tree = Levels()
     tree.extend([entry_leaf_hash(entry) for entry in work.entries()])
     work.paths = [b"".join(tree.inclusion_proof(i)) for i in range(tree.size)]
@@ -202,6 +204,10 @@ class _Sequencing:
         self, one: _Work, position: int, verdict: str, index: int | None = None,
         code: str | None = None, reason: str | None = None,
     ) -> None:  # fmt: skip
+        if reason is not None:
+            # Attack: PostgreSQL takes no NUL in a text, and a terminal obeys control characters.
+            shown = (one if one.isprintable() else "?" for one in reason[:MAX_REASON])
+            reason = "".join(shown)
         self.batch.results.append(
             ResultRow(
                 submission_id=one.pending.id,

@@ -14,6 +14,7 @@ from ledger.service.ports import AcceptedSubmission
 
 # Bounds the memory of one COPY; the rest of the queue goes into the next group.
 MAX_GROUP = 512
+MAX_GROUP_BYTES = 32 * 1024 * 1024
 _NAMES = tuple(AcceptedSubmission.__slots__)
 _TYPES = ("bytea", "bytea", "bytea", "bytea", "int8", "int8", "bytea", "bytea", "bytea", "text")
 _COPY = f"COPY submissions ({', '.join(_NAMES)}) FROM STDIN (FORMAT BINARY)"
@@ -42,6 +43,8 @@ class Intake:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            while not self._queue.empty():
+                self._queue.get_nowait()[1].cancel()
 
     async def add(self, accepted: AcceptedSubmission) -> None:
         """Store a submission durably; a digest that is stored already changes nothing.
@@ -71,8 +74,10 @@ class Intake:
 
     async def _next_group(self) -> list[_Waiting]:
         group = [await self._queue.get()]
-        while len(group) < MAX_GROUP and not self._queue.empty():
+        size = 0
+        while len(group) < MAX_GROUP and size < MAX_GROUP_BYTES and not self._queue.empty():
             group.append(self._queue.get_nowait())
+            size += len(group[-1][0].document or b"")
         return group
 
     async def _write(

@@ -23,6 +23,8 @@ from ledger.store import tables as t
 from ledger.store.bulk import copy_into, copy_rows
 from ledger.store.custody_store import CustodyTables
 
+# Bytes of documents and submissions that one batch holds in memory, some ten times over.
+MAX_PENDING_BYTES = 32 * 1024 * 1024
 # One sequencer per database, whatever the number of processes: the lock's key is arbitrary.
 SEQUENCER_LOCK = 0x556E62726F6B656E
 # In the order of the table's columns.
@@ -39,13 +41,21 @@ class SqlLogStore:
         self._engine = engine
 
     def pending(self, limit: int) -> list[PendingSubmission]:
-        """Return accepted submissions in order of acceptance."""
+        """Return accepted submissions in order of acceptance, at most MAX_PENDING_BYTES and one."""
         s = t.submissions.c
-        query = (
-            select(s.id, s.digest, s.signer, s.signature, s.issued_ms, s.sealed, s.document)
+        size = func.octet_length(s.sealed) + func.coalesce(func.octet_length(s.document), 0)
+        waiting = (
+            select(s.id, (func.sum(size).over(order_by=s.id) - size).label("before"))
             .join(t.submission_queue)
             .order_by(s.id)
             .limit(limit)
+            .subquery()
+        )
+        query = (
+            select(s.id, s.digest, s.signer, s.signature, s.issued_ms, s.sealed, s.document)
+            .join(waiting, waiting.c.id == s.id)
+            .where(waiting.c.before < MAX_PENDING_BYTES)
+            .order_by(s.id)
         )
         with self._engine.connect() as connection:
             return [PendingSubmission(**row._asdict()) for row in connection.execute(query)]

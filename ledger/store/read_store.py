@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, select, text
 
 from ledger.core.custody import Finding, FindingClass, ItemState, Rule, Severity, Status
 from ledger.core.entries import Op
+from ledger.core.steps import MAX_NESTING
 from ledger.service.ports import Head
 from ledger.service.read_ports import (
     Backlog,
@@ -19,8 +20,6 @@ from ledger.service.read_ports import (
 )
 from ledger.store import tables as t
 
-# As in the fold's store: a longer chain of containers is a cycle.
-MAX_DEPTH = 10
 _OP, _TIME = 5, slice(8, 16)
 _SIZES = text("""
     SELECT (SELECT count(*) FROM submission_queue) AS accepted, sequenced, integrated,
@@ -40,7 +39,7 @@ _RESULTS = text("""
     SELECT r.position, r.verdict, r.log_index, r.code, r.reason,
         coalesce(array_agg(DISTINCT f.code) FILTER (WHERE f.code IS NOT NULL), '{}') AS findings
     FROM capture_results r
-    LEFT JOIN (SELECT code, unnest(evidence) AS log_index FROM findings) f USING (log_index)
+    LEFT JOIN findings f ON f.evidence @> ARRAY[r.log_index]
     WHERE r.submission_id = :id
     GROUP BY r.position, r.verdict, r.log_index, r.code, r.reason ORDER BY r.position
 """)
@@ -125,7 +124,7 @@ class SqlReadStore:
         """Return the state of an item, of its container, and so on to the outermost."""
         return [
             ItemState(**{**row._asdict(), "status": Status(row.status)})
-            for row in self._rows(_UPWARDS, key=key, deepest=MAX_DEPTH)
+            for row in self._rows(_UPWARDS, key=key, deepest=MAX_NESTING)
         ]
 
     def item_paths(self, keys: Collection[bytes]) -> dict[bytes, str]:

@@ -253,5 +253,6 @@ findings = Table(
         "finding_class IN ('conflict_proven', 'suspicious', 'data_quality', 'procedural')",
         name="known_class",
     ),
+    Index("ix_findings_evidence", "evidence", postgresql_using="gin"),
     comment="Derived: open findings at the integrated size.",
 )

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("item_key", "code", name=op.f("pk_findings")),
         comment="Derived: open findings at the integrated size.",
     )
+    op.create_index("ix_findings_evidence", "findings", ["evidence"], postgresql_using="gin")
     op.create_table(
         "heads",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
