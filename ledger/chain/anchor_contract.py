@@ -215,7 +215,7 @@ class AnchorContract:
         ]
         return self._sign_call(key, "genesis", arguments, nonce=nonce, fees=fees)
 
-    def sign_anchor(  # noqa: PLR0917 - the order of the contract
+    def sign_anchor(
         self,
         key: bytes,
         log_id: bytes,

@@ -1,7 +1,7 @@
 """A whole log in memory: takes submissions as the services do, answers as a `ProofStore`."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.core.checkpoint import checkpoint_text
 from ledger.core.commitment import item_names
@@ -101,7 +101,7 @@ class MemoryLog:
         refers: Mapping[int, bytes] | None = None,
         spends: Mapping[int, Mapping[int, bytes]] | None = None,
     ) -> list[int]:
-        """Sign, send, check and log every event of a document; return the indexes.
+        """Sign, send, check and log every event of a document, once; return the new indexes.
 
         Raises:
             MalformedError: The document, or what the check found in it.
@@ -121,12 +121,17 @@ class MemoryLog:
             [one.entry for one in checked], submission.signature, proven.doc_hash
         )
         assert len(checked) == len(document_events(parse_json(document)))
-        return self._append(
-            [
-                Logged(entry=one.entry, proof=row, body=self._body(one), items=_names(one))
-                for one, row in zip(checked, rows, strict=True)
-            ]
-        )
+        known = {one.entry for one in self.logged}
+        new: dict[bytes, Logged] = {}
+        for one, row in zip(checked, rows, strict=True):
+            if one.entry not in known and one.entry not in new:
+                new[one.entry] = Logged(
+                    entry=one.entry,
+                    proof=replace(row, index=len(self.logged) + len(new)),
+                    body=self._body(one),
+                    items=_names(one),
+                )
+        return self._append(list(new.values()))
 
     def publish(self) -> Head:
         """Sign a head over everything."""
