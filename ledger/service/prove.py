@@ -20,7 +20,7 @@ from ledger.core.commitment import (
     row_salt,
 )
 from ledger.core.entries import FLAG_UNPACK_ALL, Op, Z, decode_event
-from ledger.core.errors import InvariantError, NotAnchoredError, NotFoundError
+from ledger.core.errors import InvariantError, MalformedError, NotAnchoredError, NotFoundError
 from ledger.core.events import Event
 from ledger.core.identifiers import canonical_path, item_key
 from ledger.core.jcs import canonical_json
@@ -33,6 +33,8 @@ from ledger.service.vault import Vault
 
 FORMAT = "unbroken/bundle/v1"
 MEDIA_TYPE = "application/vnd.unbroken.bundle+json"
+# docs/spec/bundle.md: a verifier takes no more.
+MAX_CONTAINERS = 64
 _NAMING_LISTS = {
     "epcList": 0, "childEPCs": 2, "inputEPCList": 3, "outputEPCList": 4,
     "quantityList": 5, "childQuantityList": 5, "inputQuantityList": 5, "outputQuantityList": 5,
@@ -126,6 +128,8 @@ class Prover:
             "events": events,
         }
         if containers := sorted(names - {path}):
+            if len(containers) > MAX_CONTAINERS:
+                raise MalformedError("item", f"was in at most {MAX_CONTAINERS} containers", path)
             bundle["containers"] = containers
         return bundle
 
