@@ -66,7 +66,8 @@ class SqlProofStore:
     def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
         """Return genesis and every party and key fact about parties below size, in order."""
         rows = self._rows(
-            _PROOF_ROWS + "WHERE e.log_index < :size AND (e.log_index = 0 OR e.kind IN (3, 4)"
+            _PROOF_ROWS
+            + "WHERE e.log_index < :size AND (e.log_index = 0 OR (e.kind = 3 OR e.kind = 4)"
             " AND substring(e.entry FROM 37 FOR 32) = ANY(:parties)) ORDER BY e.log_index",
             size=size,
             parties=list(parties),

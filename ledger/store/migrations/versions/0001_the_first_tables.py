@@ -211,6 +211,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("leaf_hash", name=op.f("uq_log_entries_leaf_hash")),
         comment="Sequenced. leaf_hash is unique: the operator cannot log one entry twice.",
     )
+    op.create_index(
+        "ix_log_entries_facts",
+        "log_entries",
+        ["log_index"],
+        postgresql_where=sa.text("kind = 3 OR kind = 4"),
+    )
     op.create_table(
         "party_keys",
         sa.Column("address", sa.LargeBinary(), nullable=False),
