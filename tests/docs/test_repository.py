@@ -14,7 +14,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 # Written in two halves, so that this file does not find itself.
 HOSTS = [
     "pypi" + ".org",
-    "pythonhosted" + ".org",
+    "python" + "hosted.org",
     "npmjs" + ".org",
     "npmjs" + ".com",
     "crates" + ".io",
