@@ -67,7 +67,7 @@ _REFERRING = frozenset([Op.RECEIVE, Op.VOID])
 
 def _verify_lengths(signer: bytes, *fields: bytes) -> None:
     # struct would pad or cut them without a word.
-    if len(signer) != ADDRESS_LENGTH or any(len(field) != len(Z) for field in fields):
+    if len(signer) != ADDRESS_LENGTH or set(map(len, fields)) != {len(Z)}:
         raise MalformedError("entry", "has a signer of 20 bytes, names and hashes of 32")
 
 

@@ -34,6 +34,7 @@ NAMING_OF: dict[str, frozenset[str]] = {
     "AssociationEvent": _CONTAINMENT,
 }
 NAMING_MEMBERS = frozenset[str]().union(*NAMING_OF.values())
+_FOREIGN_TO = {kind: NAMING_MEMBERS - names for kind, names in NAMING_OF.items()}
 ACTIONS = ("ADD", "OBSERVE", "DELETE")
 _STEP_PREFIXES = (
     "urn:epcglobal:cbv:bizstep:",
@@ -127,9 +128,8 @@ def _shared_context(document: Event, count: int) -> JsonValue:
 
 def _check_naming(event: Event, kind: str, field: str) -> None:
     """Refuse members that name items where the type has none: no rule says what they would mean."""
-    for name in NAMING_MEMBERS - NAMING_OF[kind]:
-        if name in event:
-            raise MalformedError(f"{field}.{name}", f"does not belong to a {kind}")
+    for name in _FOREIGN_TO[kind] & event.keys():
+        raise MalformedError(f"{field}.{name}", f"does not belong to a {kind}")
 
 
 def _with_context(event: Event, context: JsonValue) -> Event:
