@@ -5,7 +5,6 @@ home contract and logs its genesis. Every step may be repeated after a crash; a 
 deployed but never named by a genesis entry is left behind and costs nothing but its gas.
 """
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +52,6 @@ HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = (
 )
 WALLET_KEY = "wallet"
 ORIGIN = "unbroken.example/log"
-Step = Callable[[], bool]
 # What a database that fails or is away raises, for layers that may not know its drivers.
 STORE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, PsycopgError)
 
