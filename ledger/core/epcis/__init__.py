@@ -1,0 +1,1 @@
+"""EPCIS documents: every format in, one model, every format out. Pure."""
