@@ -55,7 +55,8 @@ BIZ_STEP: Final = Words(
     older=(_OLD + "Bizstep-", _OLD + "BizStep-"),
 )
 DISPOSITION: Final = Words(
-    words=_words("""active container_closed damaged destroyed dispensed disposed encoded expired in_progress
+    words=_words("""
+        active container_closed damaged destroyed dispensed disposed encoded expired in_progress
         in_transit inactive no_pedigree_match non_sellable_other partially_dispensed recalled
         reserved retail_sold returned sellable_accessible sellable_not_accessible stolen unknown
         available completeness_verified completeness_inferred conformant container_open
@@ -84,7 +85,8 @@ ERROR_REASON: Final = Words(
     older=(_OLD + "ER-",),
 )
 COMPONENT: Final = Words(
-    words=_words("""x y z axial_distance azimuth height spherical_radius polar_angle elevation_angle easting
+    words=_words("""
+        x y z axial_distance azimuth height spherical_radius polar_angle elevation_angle easting
         northing latitude longitude altitude"""),
     urn="urn:epcglobal:cbv:comp:",
     web=_CBV + "Comp-",
@@ -92,7 +94,8 @@ COMPONENT: Final = Words(
 )
 # GS1 Web Vocabulary, MeasurementType and SensorAlertType: bare in JSON, `gs1:` in XML.
 MEASUREMENT: Final = Words(
-    words=_words("""AbsoluteHumidity AbsorbedDose AbsorbedDoseRate Acceleration Radioactivity Altitude
+    words=_words("""
+        AbsoluteHumidity AbsorbedDose AbsorbedDoseRate Acceleration Radioactivity Altitude
         AmountOfSubstance AmountOfSubstancePerUnitVolume Angle AngularAcceleration AngularMomentum
         AngularVelocity Area Capacitance Conductance Conductivity Count Density Dimensionless
         DoseEquivalent DoseEquivalentRate DynamicViscosity ElectricCharge ElectricCurrent
