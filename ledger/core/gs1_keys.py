@@ -104,11 +104,11 @@ _JOINED: Final = {row.urn: re.compile(row.joined) for row in ROWS}
 _TAIL: Final = {row.urn: re.compile(row.tail) for row in ROWS}
 
 # The first row of an AI describes its value; 01 has three, which differ in their tails only.
-_LINK_ROWS: Final = {row.ai: row for row in reversed(ROWS)}
-_LINK_VALUE: Final = {ai: re.compile(row.link_value) for ai, row in _LINK_ROWS.items()}
+LINK_ROWS: Final = {row.ai: row for row in reversed(ROWS)}
+_LINK_VALUE: Final = {ai: re.compile(row.link_value) for ai, row in LINK_ROWS.items()}
 _LINK_TAILS: Final = {
     ai: {row.tail_ai: _TAIL[row.urn] for row in ROWS if row.ai == ai and row.tail_ai}
-    for ai in _LINK_ROWS
+    for ai in LINK_ROWS
 }
 _CPV, _LOT = "22", "10"
 # Tails that a trade item may carry beside its identity (Digital Link URI Syntax 1.4).
@@ -158,7 +158,7 @@ def path_of_urn(form: str, name: str, rest: str) -> str:
         return f"/{row.ai}/{value}"
     if not row.tail:
         return f"/{row.ai}/{value}"
-    serial = _decoded(tail)
+    serial = percent_decoded(tail)
     if serial is None or not _TAIL[row.urn].fullmatch(serial):
         raise MalformedError(_FIELD, f"{urn} must end in {row.tail}", tail)
     return _path(row.ai, value, row.tail_ai, serial)
@@ -166,10 +166,10 @@ def path_of_urn(form: str, name: str, rest: str) -> str:
 
 def _urn_value(row: KeyRow, prefix: str, companion: str) -> str:
     if row.joined:
-        reference = _decoded(companion)
+        reference = percent_decoded(companion)
         if reference is None or not _JOINED[row.urn].fullmatch(prefix + reference):
             raise MalformedError(_FIELD, f"{row.urn} must be {row.joined}", companion)
-        return prefix + _encoded(reference)
+        return prefix + percent_encoded(reference)
     if len(prefix) + len(companion) != row.digits:
         rule = f"company prefix and reference of {row.urn} must have {row.digits} digits"
         raise MalformedError(_FIELD, rule, f"{prefix}.{companion}")
@@ -186,17 +186,17 @@ def find_path_of_link(path: str) -> str | None:
     Raises:
         MalformedError: the shape is that of a key, the check digit is wrong.
     """
-    segments = [_decoded(segment) for segment in path.split("/")[1:][-_MAX_TAIL_SEGMENTS:]]
+    segments = [percent_decoded(segment) for segment in path.split("/")[1:][-_MAX_TAIL_SEGMENTS:]]
     for start in range(len(segments) % 2, len(segments), 2):
         tail = segments[start:]
         if None in tail:
             continue
         names = [_SHORT_NAMES.get(name, name) for name in tail[::2] if name is not None]
         values = [value for value in tail[1::2] if value is not None]
-        if names[0] in _LINK_ROWS and _LINK_VALUE[names[0]].fullmatch(values[0]):
+        if names[0] in LINK_ROWS and _LINK_VALUE[names[0]].fullmatch(values[0]):
             qualifier = _identifying(names, values)
             if qualifier is not None:
-                return _link_path(_LINK_ROWS[names[0]], values[0], qualifier)
+                return _link_path(LINK_ROWS[names[0]], values[0], qualifier)
     return None
 
 
@@ -227,7 +227,7 @@ def _link_path(row: KeyRow, value: str, qualifier: tuple[str, str]) -> str:
         last = len(row.filler) + row.digits
         if check_digit(value[len(row.filler) : last]) != value[last]:
             raise MalformedError(_FIELD, "check digit must be right", value)
-    return _path(row.ai, _encoded(value), *qualifier)
+    return _path(row.ai, percent_encoded(value), *qualifier)
 
 
 def _path(ai: str, value: str, tail_ai: str, tail: str) -> str:
@@ -235,10 +235,10 @@ def _path(ai: str, value: str, tail_ai: str, tail: str) -> str:
     if not tail or (tail_ai == "254" and tail == "0"):
         return f"/{ai}/{value}"
     between = f"/{tail_ai}/" if tail_ai else ""
-    return f"/{ai}/{value}{between}{_encoded(tail)}"
+    return f"/{ai}/{value}{between}{percent_encoded(tail)}"
 
 
-def _decoded(text: str) -> str | None:
+def percent_decoded(text: str) -> str | None:
     """Percent-decode once, None for a broken escape; no byte from 80 on becomes a valid one."""
     if "%" not in text:
         return text
@@ -247,7 +247,7 @@ def _decoded(text: str) -> str | None:
     return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
 
 
-def _encoded(value: str) -> str:
+def percent_encoded(value: str) -> str:
     """Percent-encode an ASCII value (RFC 3986 section 2.3)."""
     if value.isalnum():
         return value
