@@ -1,0 +1,57 @@
+"""The paths under /epcis with their methods, and the headers that every answer there carries.
+
+One table: `OPTIONS` and the `Allow` of a 405 are told from it, whichever module serves a method.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Final
+
+PREFIX: Final = "/epcis"
+CAPTURE: Final = "/epcis/capture"
+CAPTURE_JOB: Final = "/epcis/capture/{captureID}"
+EVENTS: Final = "/epcis/events"
+
+# A parameter with `:path` may hold slashes; more special paths come first.
+METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    CAPTURE: ("POST", "GET"),
+    CAPTURE_JOB: ("GET",),
+    EVENTS: ("POST",),
+}
+
+# Documents of 1.2 come as XML; what is served is 2.0 unless its route says otherwise.
+VERSION: Final = "2.0.0"
+MIN_VERSION: Final = "1.2.0"
+EPCIS_HEADERS: Final[Mapping[str, str]] = {
+    "GS1-EPCIS-Version": VERSION,
+    "GS1-EPCIS-Min": MIN_VERSION,
+    "GS1-EPCIS-Max": VERSION,
+    "GS1-CBV-Version": VERSION,
+    "GS1-CBV-Min": MIN_VERSION,
+    "GS1-CBV-Max": VERSION,
+    "GS1-Vendor-Version": f"unbroken-{version('unbroken')}",
+}
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(_pattern(template)), template) for template in METHODS]
+
+
+def _pattern(template: str) -> str:
+    literal = re.split(r"\{\w+(:path)?\}", template)
+    # Odd places hold the captured `:path` or None.
+    return "".join(
+        re.escape(part or "") if i % 2 == 0 else (".+" if part else "[^/]+")
+        for i, part in enumerate(literal)
+    )
+
+
+def allowed_methods(path: str) -> str | None:
+    """Return the `Allow` of a path under /epcis, None when the table has no such path."""
+    for pattern, template in _patterns():
+        if pattern.fullmatch(path):
+            return ", ".join(("OPTIONS", *METHODS[template]))
+    return None
