@@ -177,11 +177,12 @@ def _urn_value(row: KeyRow, prefix: str, companion: str) -> str:
     return row.filler + body + check_digit(body)
 
 
-def find_path_of_link(path: str) -> str | None:
+def find_path_of_link(path: str, *, verify_check_digit: bool = True) -> str | None:
     """Return the canonical path that the path of a URI ends in, None if it has no such shape.
 
     Args:
         path: from the first `/` behind the domain up to query or fragment.
+        verify_check_digit: False only where a spelling is wanted that names nothing.
 
     Raises:
         MalformedError: the shape is that of a key, the check digit is wrong.
@@ -196,7 +197,8 @@ def find_path_of_link(path: str) -> str | None:
         if names[0] in LINK_ROWS and _LINK_VALUE[names[0]].fullmatch(values[0]):
             qualifier = _identifying(names, values)
             if qualifier is not None:
-                return _link_path(LINK_ROWS[names[0]], values[0], qualifier)
+                row = LINK_ROWS[names[0]]
+                return _link_path(row, values[0], qualifier, verify_check_digit)
     return None
 
 
@@ -220,12 +222,12 @@ def _identifying(names: list[str], values: list[str]) -> tuple[str, str] | None:
     return (name, value) if not qualifiers and name in tails else None
 
 
-def _link_path(row: KeyRow, value: str, qualifier: tuple[str, str]) -> str:
+def _link_path(row: KeyRow, value: str, qualifier: tuple[str, str], verify: bool) -> str:
     if row.digits:
         if row.ai == "01":
             value = value.rjust(14, "0")
         last = len(row.filler) + row.digits
-        if check_digit(value[len(row.filler) : last]) != value[last]:
+        if verify and check_digit(value[len(row.filler) : last]) != value[last]:
             raise MalformedError(_FIELD, "check digit must be right", value)
     return _path(row.ai, percent_encoded(value), *qualifier)
 
