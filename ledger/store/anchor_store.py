@@ -5,6 +5,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
 from ledger.service.ports import AnchorRow
+from ledger.store.outbox import announce_anchor
 from ledger.store.tables import anchors
 
 _GIVEN_UP = ("failed", "replaced")
@@ -78,6 +79,7 @@ class SqlAnchorStore:
         )
         try:
             with self._engine.begin() as connection:
+                announce_anchor(connection, anchor_id, state, block, at_ms)
                 connection.execute(statement)
         except IntegrityError:
             # One in flight a wallet: this one takes its turn when the other is mined.

@@ -8,6 +8,7 @@ from ledger.core.custody import Finding, ItemState, Step
 from ledger.core.entries import FLAG_UNPACK_ALL, EventEntry, Op, decode_event
 from ledger.core.steps import MAX_NESTING
 from ledger.store.bulk import copy_into
+from ledger.store.outbox import announce_findings
 
 # The fold follows containers MAX_NESTING deep; what it asks for must have been read.
 MAX_DEPTH = MAX_NESTING + 1
@@ -150,11 +151,14 @@ class CustodyTables:
         states: Mapping[bytes, ItemState],
         found: Sequence[Finding],
     ) -> None:
-        """Replace states and findings of keys."""
+        """Replace states and findings of keys; feeds are told of findings in the same commit."""
         connection = self._connection
         given = {"keys": list(keys)}
         connection.execute(text("DELETE FROM item_states WHERE item_key = ANY(:keys)"), given)
-        connection.execute(text("DELETE FROM findings WHERE item_key = ANY(:keys)"), given)
+        replaced = connection.execute(
+            text("DELETE FROM findings WHERE item_key = ANY(:keys) RETURNING *"), given
+        ).all()
+        announce_findings(connection, replaced, found)
         copy_into(
             connection,
             "item_states",

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from ledger.store import subscription_tables  # noqa: F401 -- adds its tables to the metadata
 from ledger.store.tables import metadata
 
 connection = context.config.attributes.get("connection")
