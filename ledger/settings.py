@@ -54,6 +54,8 @@ class Settings:
         anchor_interval_ms: Least time between two anchors.
         confirmations: Depth at which a block is final; 0 asks the chain for its finalized block.
         keystore_password: Opens the keystores; None lets the devnet make its own.
+        webhook_allow_http: Whether receivers of webhooks may be called without TLS.
+        webhook_allow_private: Whether receivers may stand in a private network.
     """
 
     home: Path
@@ -67,6 +69,8 @@ class Settings:
     anchor_interval_ms: int = 2_000
     confirmations: int = 0
     keystore_password: bytes | None = field(default=None, repr=False)
+    webhook_allow_http: bool = False
+    webhook_allow_private: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -211,6 +215,13 @@ def _loopback(name: str, text: str) -> str:
     return str(address)
 
 
+def _flag(name: str, text: str) -> bool:
+    words = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in words:
+        raise SettingError(name, "is true or false", text)
+    return words[text.lower()]
+
+
 def _password(name: str, text: str) -> bytes:
     if not text:
         raise SettingError(name, "is not empty")
@@ -229,5 +240,7 @@ VARIABLES: Mapping[str, Callable[[str, str], object]] = {
     "UNBROKEN_ANCHOR_INTERVAL_MS": _integer(0, MAX_INTERVAL_MS),
     "UNBROKEN_CONFIRMATIONS": _integer(0, MAX_CONFIRMATIONS),
     "UNBROKEN_KEYSTORE_PASSWORD": _password,
+    "UNBROKEN_WEBHOOK_ALLOW_HTTP": _flag,
+    "UNBROKEN_WEBHOOK_ALLOW_PRIVATE": _flag,
 }
 """Name of every variable and its strict parser: the whole interface to the environment."""

@@ -43,6 +43,8 @@ def test_every_variable_reaches_its_field(tmp_path: Path) -> None:
             "UNBROKEN_ANCHOR_INTERVAL_MS": "30",
             "UNBROKEN_CONFIRMATIONS": "40",
             "UNBROKEN_KEYSTORE_PASSWORD": "correct horse",
+            "UNBROKEN_WEBHOOK_ALLOW_HTTP": "true",
+            "UNBROKEN_WEBHOOK_ALLOW_PRIVATE": "1",
         }
     )
     assert settings == Settings(
@@ -57,6 +59,8 @@ def test_every_variable_reaches_its_field(tmp_path: Path) -> None:
         anchor_interval_ms=30,
         confirmations=40,
         keystore_password=b"correct horse",
+        webhook_allow_http=True,
+        webhook_allow_private=True,
     )
 
 
