@@ -187,6 +187,20 @@ def find_path_of_link(path: str, *, verify_check_digit: bool = True) -> str | No
     Raises:
         MalformedError: the shape is that of a key, the check digit is wrong.
     """
+    tail = _find_tail(path)
+    if tail is None:
+        return None
+    names, values, qualifier = tail
+    return _link_path(LINK_ROWS[names[0]], values[0], qualifier, verify_check_digit)
+
+
+def find_elements_of_link(path: str) -> dict[str, str] | None:
+    """Return AI -> decoded value of the key that the path of a URI ends in and of all beside it."""
+    tail = _find_tail(path)
+    return None if tail is None else dict(zip(tail[0], tail[1], strict=True))
+
+
+def _find_tail(path: str) -> tuple[list[str], list[str], tuple[str, str]] | None:
     segments = [percent_decoded(segment) for segment in path.split("/")[1:][-_MAX_TAIL_SEGMENTS:]]
     for start in range(len(segments) % 2, len(segments), 2):
         tail = segments[start:]
@@ -197,8 +211,7 @@ def find_path_of_link(path: str, *, verify_check_digit: bool = True) -> str | No
         if names[0] in LINK_ROWS and _LINK_VALUE[names[0]].fullmatch(values[0]):
             qualifier = _identifying(names, values)
             if qualifier is not None:
-                row = LINK_ROWS[names[0]]
-                return _link_path(row, values[0], qualifier, verify_check_digit)
+                return names, values, qualifier
     return None
 
 
