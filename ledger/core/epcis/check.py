@@ -1,12 +1,42 @@
-"""A document's findings, layer by layer: bytes, model, semantic rules, data quality."""
+"""A document's findings, layer by layer: bytes, model, semantic rules, data quality.
+
+Cost: an event of the usual kind passes one narrow schema (plain.py) and a few look-ups; any other
+takes the whole schema and every rule, and comes out with all of its faults, not only the first.
+"""
 
 from dataclasses import dataclass, field
+from typing import Final
 
+from ledger.core.epcis.codes import finding
 from ledger.core.epcis.document import Document, Event, Format, Kind
-from ledger.core.epcis.finding import DocumentFinding, Severity, Verdict, verdict
+from ledger.core.epcis.finding import DocumentFinding, Verdict, verdict
+from ledger.core.epcis.model import model_findings
+from ledger.core.epcis.plain import are_links_right, is_plain
+from ledger.core.epcis.quality import (
+    deduplicated,
+    judge_times,
+    truncated,
+    unremarkable_times,
+)
+from ledger.core.epcis.read import read_document
+from ledger.core.epcis.rules import Report, judge_event
+from ledger.core.epcis.rules_context import PREFIXES, Context, inherited, name_faults, read_context
+from ledger.core.epcis.rules_document import judge_together
+from ledger.core.epcis.schema import DOCUMENT_KINDS, MEMBERS
 from ledger.core.errors import MalformedError
-from ledger.core.events import document_events, event_time_ms
-from ledger.core.strict_json import parse_json
+
+_STANDARD: Final = Context(frozenset(PREFIXES), ())
+# The rules of strict_json.parse_json, by how their refusals begin.
+_OF_RULE: Final = {
+    "must not begin with a byte order mark": "BYTE_ORDER_MARK",
+    "must not nest deeper": "TOO_DEEP",
+    "must be UTF-8": "NOT_UTF8",
+    "must be JSON": "NOT_JSON",
+    "must not name a member twice": "DUPLICATE_MEMBER",
+    "integer must lie": "UNSAFE_NUMBER",
+    "number must": "UNSAFE_NUMBER",
+    "text must not hold a lone surrogate": "LONE_SURROGATE",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +45,8 @@ class Checked:
 
     Attributes:
         document: As it was read, None when nothing could be read.
-        findings: All of them, those of reading first.
-        verdict: What they come to.
+        findings: Of each code 50 and the first error of every event, those of reading first.
+        verdict: What all of them come to.
     """
 
     document: Document | None
@@ -32,58 +62,104 @@ def check_document(raw: bytes, *, at_ms: int) -> Checked:
         at_ms: Present time in ms since 1970, to judge events of the future and stale ones.
     """
     try:
-        document = _read(raw)
+        document = read_document(raw)
     except MalformedError as error:
-        findings = [_unreadable(error)]
-        return Checked(document=None, findings=findings, verdict=verdict(findings))
-    findings = [*document.findings, *check_events(document, at_ms=at_ms)]
+        unreadable = [_unreadable(error)]
+        return Checked(document=None, findings=unreadable, verdict=verdict(unreadable))
+    findings = check_events(document, at_ms=at_ms)
+    if document.findings:
+        findings = truncated(
+            deduplicated([*document.findings, *findings]), every_refusal=True
+        )  # fmt: skip
     return Checked(document=document, findings=findings, verdict=verdict(findings))
 
 
 def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
-    """Return the findings about the events of a document that was read, not those of reading.
+    """Return the findings about a document that was read, without those of reading.
 
     Args:
         document: From read_document.
         at_ms: Present time in ms since 1970.
     """
-    findings: list[DocumentFinding] = []
+    findings = _check_members(document)
+    shared = document.members.get("@context")
+    context = read_context(shared) if shared is not None else _STANDARD
+    oldest, newest = unremarkable_times(at_ms)
+    links: list[str] = []
+    linked: list[int] = []
+    closer: list[int] = []
     for position, event in enumerate(document.events):
-        pointer = document.pointers[position]
-        findings += _check_time(event, pointer, position, at_ms)
+        before = len(links)
+        if (
+            is_plain(event, links)
+            and oldest < str(event["eventTime"]) < newest
+            and inherited(event, document.members)
+        ):
+            if len(links) > before:
+                linked.append(position)
+        else:
+            closer.append(position)
+    if links and not are_links_right(links):
+        closer = sorted(closer + linked)
+    for position in closer:
+        findings += _check_event(document, position, context, at_ms)
+    findings += judge_together(document.events, document.pointers)
+    if not findings:
+        return findings
+    told = {one.pointer for one in document.findings}
+    new = (one for one in findings if one.pointer not in told)
+    return truncated(deduplicated(new), every_refusal=True)
+
+
+def _check_members(document: Document) -> list[DocumentFinding]:
+    """Check the document around its events; XML's was checked by the reader of XML."""
+    if document.format is not Format.JSON or document.kind.value not in DOCUMENT_KINDS:
+        return []
+    findings = model_findings(document.kind.value, document.members, "")
+    if "@context" in document.members:
+        context = read_context(document.members["@context"])
+        findings += [
+            finding(one.code, f"/@context{one.path}", one.value, one.message)
+            for one in context.faults
+        ]
     return findings
 
 
-def _check_time(event: Event, pointer: str, position: int, _at_ms: int) -> list[DocumentFinding]:
-    try:
-        event_time_ms(event.get("eventTime"))
-    except MalformedError as error:
-        return [
-            DocumentFinding(
-                code="INVALID_TIME", severity=Severity.ERROR, pointer=f"{pointer}/eventTime",
-                value=str(error.value), message=error.rule, event=position,
-            )
-        ]  # fmt: skip
-    return []
+def _check_event(
+    document: Document, position: int, context: Context, at_ms: int
+) -> list[DocumentFinding]:
+    event, pointer = document.events[position], document.pointers[position]
+    report = Report(pointer, position)
+    kind = event.get("type")
+    if isinstance(kind, str) and kind in MEMBERS:
+        report.found.extend(model_findings(kind, event, pointer, position))
+    judge_event(event, report)
+    judge_times(event, at_ms, report)
+    if "recordTime" in event and document.kind is not Kind.QUERY:
+        message = "The repository's own recordTime counts; this one is kept and ignored."
+        report.add("RECORD_TIME_IGNORED", "/recordTime", event["recordTime"], message)
+    _check_names(document, event, context, report)
+    return report.found
 
 
-def _read(raw: bytes) -> Document:
-    value = parse_json(raw)
-    events = document_events(value)
-    members = value if isinstance(value, dict) else {}
-    bare = "epcisBody" not in members
-    return Document(
-        format=Format.JSON,
-        kind=Kind.EVENT if bare else Kind.CAPTURE,
-        members={} if bare else {k: v for k, v in members.items() if k != "epcisBody"},
-        events=events,
-        pointers=[""] if bare else [f"/epcisBody/eventList/{i}" for i in range(len(events))],
-    )
+def _check_names(document: Document, event: Event, context: Context, report: Report) -> None:
+    prefixes = context.prefixes
+    if not inherited(event, document.members) and document.format is Format.JSON:
+        if "@context" in event:
+            own = read_context(event["@context"])
+            prefixes |= own.prefixes
+            standard_above = document.kind.value in DOCUMENT_KINDS
+            for one in own.faults:
+                if not (standard_above and one.code == "MISSING_STANDARD_CONTEXT"):
+                    report.add(one.code, f"/@context{one.path}", one.value, one.message)
+        elif document.kind in (Kind.EVENT, Kind.EVENTS):
+            message = "An event outside of a document has its own @context."
+            report.add("MISSING_CONTEXT", "/@context", None, message)
+    for one in name_faults(event, prefixes):
+        report.add(one.code, one.path, one.value, one.message)
 
 
 def _unreadable(error: MalformedError) -> DocumentFinding:
-    return DocumentFinding(
-        code="UNREADABLE", severity=Severity.ERROR, pointer="",
-        value=None if error.value is None else str(error.value),
-        message=f"{error.field} {error.rule}",
-    )  # fmt: skip
+    codes = (code for start, code in _OF_RULE.items() if error.rule.startswith(start))
+    code = next(codes, "UNREADABLE") if error.field == "json" else "UNREADABLE"
+    return finding(code, "", error.value, f"{error.field}: {error.rule}.")

@@ -1,0 +1,233 @@
+"""The events of nearly all trade, told from the rest by one narrow schema for each type.
+
+What this schema takes has no fault that an event can have by itself, but for check digits, a parent
+among its children and one item spelt in two ways: those are looked at here, many at a time. All
+else takes the long way through the schema and every rule.
+"""
+
+import re
+from itertools import pairwise
+from typing import Final, cast
+
+from jsonschema_rs import Draft7Validator, RegexOptions
+
+from ledger.core.epcis.document import Event
+from ledger.core.epcis.rules_identifiers import are_check_digits_right, find_fault
+from ledger.core.epcis.schema import MEMBERS, Schema
+from ledger.core.epcis.vocabulary import (
+    BIZ_STEP,
+    BIZ_TRANSACTION,
+    DISPOSITION,
+    SOURCE_DESTINATION,
+    Words,
+)
+
+
+def _splits(digits: int) -> str:
+    parts = (rf"[0-9]{{{one}}}\.[0-9]{{{digits - one}}}" for one in range(6, 13))
+    return f"(?:{'|'.join(parts)})"
+
+
+def _words(words: Words) -> Schema:
+    return {"enum": sorted(words.words)}
+
+
+def _closed(members: dict[str, Schema], required: list[str]) -> Schema:
+    return {
+        "type": "object", "properties": members, "required": required,
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
+def _list(items: Schema, **rule: object) -> Schema:
+    return {"type": "array", "items": items, "minItems": 1, **rule}
+
+
+_SERIAL = r"[A-Za-z0-9\-._]{1,20}"
+_ITEM: Final[Schema] = {
+    "type": "string",
+    "pattern": rf"^(?:urn:epc:id:(?:sgtin:{_splits(13)}\.{_SERIAL}|sscc:{_splits(17)})"
+    rf"|https://id\.gs1\.org/(?:01/[0-9]{{14}}/21/{_SERIAL}|00/[0-9]{{18}}))$",
+}
+_PLACE: Final[Schema] = {
+    "type": "string",
+    "pattern": rf"^(?:urn:epc:id:(?:sgln:{_splits(12)}\.{_SERIAL}|pgln:{_splits(12)})"
+    rf"|https://id\.gs1\.org/41[47]/[0-9]{{13}})$",
+}
+_REFERENCE: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "pattern": "^urn:(?:uuid|epcglobal):",
+}
+_ITEMS: Final = _list(_ITEM, uniqueItems=True)
+_QUANTITIES: Final = _list(
+    _closed(
+        {
+            "epcClass": {
+                "type": "string",
+                "pattern": rf"^urn:epc:(?:class:lgtin:{_splits(13)}\.{_SERIAL}"
+                rf"|idpat:sgtin:{_splits(13)}\.\*)$",
+            },
+            "quantity": {"type": "integer", "exclusiveMinimum": 0},
+        },
+        ["epcClass"],
+    )
+)
+_PLAIN_OF: Final[dict[str, Schema]] = {
+    "@context": {},
+    "eventTime": {
+        # As ledger.core.events reads it: no leap second, capitals only, zones that exist.
+        "type": "string", "format": "date-time",
+        "pattern": r"^[0-9\-]{10}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]+)?"
+        r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)$",
+    },
+    "eventTimeZoneOffset": {
+        "type": "string", "pattern": "^[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)$",
+    },
+    "eventID": {"type": "string", "format": "uri", "pattern": "^(?:urn:uuid|ni):"},
+    "bizStep": _words(BIZ_STEP),
+    "disposition": _words(DISPOSITION),
+    "action": {"enum": ["ADD", "OBSERVE", "DELETE"]},
+    "readPoint": _closed({"id": _PLACE}, ["id"]),
+    "bizLocation": _closed({"id": _PLACE}, ["id"]),
+    "bizTransactionList": _list(
+        _closed(
+            {"type": _words(BIZ_TRANSACTION), "bizTransaction": _REFERENCE}, ["bizTransaction"]
+        )
+    ),
+    "sourceList": _list(
+        _closed({"type": _words(SOURCE_DESTINATION), "source": _PLACE}, ["type", "source"])
+    ),
+    "destinationList": _list(
+        _closed(
+            {"type": _words(SOURCE_DESTINATION), "destination": _PLACE}, ["type", "destination"]
+        )
+    ),
+    "parentID": _ITEM,
+    "transformationID": _REFERENCE,
+    "ilmd": {
+        "type": "object",
+        # The prefix is one of the standard context.
+        "patternProperties": {"^cbvmda:[A-Za-z]+$": {"type": "string"}},
+        "additionalProperties": False,
+    },
+    **dict.fromkeys(("epcList", "childEPCs", "inputEPCList", "outputEPCList"), _ITEMS),
+    **dict.fromkeys(
+        ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"),
+        _QUANTITIES,
+    ),
+}  # fmt: skip
+_COMMON: Final = (
+    "@context", "eventTime", "eventTimeZoneOffset", "eventID", "bizStep", "disposition",
+    "readPoint", "bizLocation", "bizTransactionList", "sourceList", "destinationList",
+)  # fmt: skip
+# What a type must name, by any of the alternatives.
+_NEEDED: Final = {
+    "ObjectEvent": (["epcList"], ["quantityList"]),
+    "AggregationEvent": (["parentID", "childEPCs"], ["parentID", "childQuantityList"]),
+    "AssociationEvent": (["parentID", "childEPCs"], ["parentID", "childQuantityList"]),
+    "TransactionEvent": (
+        ["bizTransactionList", "epcList"],
+        ["bizTransactionList", "quantityList"],
+    ),
+    "TransformationEvent": (
+        ["inputEPCList", "outputEPCList"],
+        ["inputQuantityList", "outputEPCList"],
+        ["inputEPCList", "outputQuantityList"],
+        ["inputQuantityList", "outputQuantityList"],
+    ),
+}
+
+
+def _schema(kind: str) -> Schema:
+    own = MEMBERS[kind]
+    schema = _closed(
+        {"type": {"const": kind}, **{name: _PLAIN_OF[name] for name in (*_COMMON, *own)}},
+        ["type", "eventTime", "eventTimeZoneOffset", *(["action"] * ("action" in own))],
+    )
+    schema["anyOf"] = [{"required": names} for names in _NEEDED[kind]]
+    if kind == "ObjectEvent":
+        added: Schema = {"properties": {"action": {"const": "ADD"}}}
+        schema["allOf"] = [{"anyOf": [{"not": {"required": ["ilmd"]}}, added]}]
+    return schema
+
+
+_VALIDATORS: Final = {
+    kind: Draft7Validator(
+        _schema(kind), validate_formats=True, pattern_options=RegexOptions()
+    )
+    for kind in MEMBERS
+}  # fmt: skip
+_ITEM_LISTS: Final = {
+    kind: [
+        name for name in ("epcList", "childEPCs", "inputEPCList", "outputEPCList") if name in own
+    ]
+    for kind, own in MEMBERS.items()
+}
+_PARTIES: Final = (("sourceList", "source"), ("destinationList", "destination"))
+# The company prefix of a URN, "" of a link: what two spellings of one item differ in.
+_SPELLING: Final = re.compile(r"^(?:urn:epc:id:[a-z]+:([0-9]+)|https)", re.MULTILINE)
+_GTIN: Final = re.compile(r"/01/([0-9]{14})/21/")
+_SSCC: Final = re.compile(r"/00/([0-9]{18})$", re.MULTILINE)
+
+
+def is_plain(event: Event, links: list[str]) -> bool:
+    """Tell whether an event has no fault of its own, but for the check digits of `links`.
+
+    Args:
+        event: Any object.
+        links: Takes the identifiers whose check digits are left to are_links_right.
+    """
+    kind = event.get("type")
+    validator = _VALIDATORS.get(kind) if isinstance(kind, str) else None
+    if validator is None or not validator.is_valid(event):
+        return False
+    return _are_items_plain(event, cast("str", kind), links) and _are_places_plain(event)
+
+
+def _are_items_plain(event: Event, kind: str, links: list[str]) -> bool:
+    parent = cast("str | None", event.get("parentID"))
+    for name in _ITEM_LISTS[kind]:
+        items = cast("list[str]", event.get(name, ()))
+        if parent is None and len(items) == 1:
+            if items[0][0] == "h":
+                links.append(items[0])
+            continue
+        if parent in items:
+            return False
+        text = "\n".join([*items, parent] if parent else items)
+        if not _is_spelt_in_one_way(text):
+            return False
+        if "https" in text:
+            links.append(text)
+    return True
+
+
+def _is_spelt_in_one_way(text: str) -> bool:
+    """Tell whether different lines are different items: else one prefix begins another."""
+    prefixes = sorted(set(_SPELLING.findall(text)))
+    return not any(longer.startswith(shorter) for shorter, longer in pairwise(prefixes))
+
+
+def _are_places_plain(event: Event) -> bool:
+    for name in ("readPoint", "bizLocation"):
+        place = event.get(name)
+        if place is not None and not _is_place_right(cast("dict[str, str]", place)["id"]):
+            return False
+    for name, member in _PARTIES:
+        for party in cast("list[dict[str, str]]", event.get(name, ())):
+            if not _is_place_right(party[member]):
+                return False
+    return True
+
+
+def _is_place_right(identifier: str) -> bool:
+    return identifier[0] == "u" or find_fault(identifier) is None
+
+
+def are_links_right(links: list[str]) -> bool:
+    """Tell whether all check digits in links that is_plain collected are right."""
+    text = "\n".join(links)
+    return are_check_digits_right([*set(_GTIN.findall(text))], 14) and are_check_digits_right(
+        _SSCC.findall(text), 18
+    )
