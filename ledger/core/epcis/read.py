@@ -2,7 +2,7 @@
 
 from ledger.core.epcis.document import Document
 from ledger.core.epcis.read_json import read_json
-from ledger.core.errors import MalformedError
+from ledger.core.epcis.read_xml import read_xml
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff")
 _SPACE = b" \t\r\n\x00"
@@ -22,7 +22,7 @@ def read_document(raw: bytes) -> Document:
             a document type, too deep or too large, or neither a document nor an event.
     """
     if is_xml(raw):
-        raise MalformedError("document", "is JSON")
+        return read_xml(raw)
     return read_json(raw)
 
 

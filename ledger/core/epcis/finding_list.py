@@ -1,0 +1,67 @@
+"""Findings as a reader collects them: bounded, and told apart by event."""
+
+from collections import Counter
+from typing import Final
+
+from ledger.core.epcis.finding import DocumentFinding, Severity
+
+# Attack: two bytes of JSON could make a finding of 300; nobody reads the ten-thousandth.
+MAX_FINDINGS: Final = 1_000
+# Enough to recognise a value; a partner's file may hold megabytes of it.
+MAX_VALUE: Final = 500
+
+
+class FindingList:
+    """Collects findings of one document, of each severity at most MAX_FINDINGS.
+
+    So a verdict never hangs on those that were left out.
+    """
+
+    def __init__(self, rule: str) -> None:
+        """Begin an empty list whose findings rest on one rule unless they name another."""
+        self.found: list[DocumentFinding] = []
+        self.event: int | None = None
+        self.rule = rule
+        self._counts: Counter[Severity] = Counter()
+
+    def add(
+        self,
+        code: str,
+        pointer: str,
+        message: str,
+        *,
+        value: object = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """Add a finding about the current event, or about the document when `event` is None."""
+        self.keep(
+            DocumentFinding(
+                code=code,
+                severity=severity,
+                pointer=pointer,
+                value=None if value is None else str(value)[:MAX_VALUE],
+                message=message,
+                rule=self.rule,
+                event=self.event,
+            )
+        )
+
+    def keep(self, finding: DocumentFinding) -> None:
+        """Keep a finding that was made elsewhere."""
+        self._counts[finding.severity] += 1
+        count = self._counts[finding.severity]
+        if count <= MAX_FINDINGS:
+            self.found.append(finding)
+        elif count == MAX_FINDINGS + 1:
+            message = (
+                f"More than {MAX_FINDINGS} findings are {finding.severity}; no more is listed."
+            )
+            self.found.append(
+                DocumentFinding(
+                    code="FINDINGS_TRUNCATED",
+                    severity=Severity.INFO,
+                    pointer="",
+                    value=None,
+                    message=message,
+                )
+            )

@@ -1,0 +1,264 @@
+"""EPCIS XML 1.2 and 2.0 to the internal model, as a stream: one event in memory as a tree.
+
+Entities cannot be: whatever declares one is refused before the parser sees it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lxml import etree
+
+from ledger.core.epcis.document import Document, Event, Format, Kind
+from ledger.core.epcis.finding import Severity
+from ledger.core.epcis.finding_list import FindingList
+from ledger.core.epcis.read_json import event_faults
+from ledger.core.epcis.read_xml_event import EventReader
+from ledger.core.epcis.read_xml_head import HeadReader
+from ledger.core.epcis.xml_check import GrammarCheck
+from ledger.core.epcis.xml_grammar import EPCIS, EVENT_NAMES, MASTER_DATA, QUERY, TYPES
+from ledger.core.epcis.xml_names import Element, local_of, namespace_of
+from ledger.core.epcis.xml_prolog import as_utf8
+from ledger.core.epcis.xml_values import SPACE
+from ledger.core.errors import MalformedError
+
+# Each level is at most an object in a list, and JSON nests 64 deep; EPCIS has about 15.
+MAX_XML_DEPTH: Final = 32
+# Far above any real element (a sensorReport has 24).
+MAX_ATTRIBUTES: Final = 256
+# Namespaces in scope at once, so that looking one up stays cheap.
+MAX_NAMESPACES: Final = 256
+# Attack: an element takes 20 times its bytes in memory. Per event, and for all outside of events.
+MAX_ELEMENTS: Final = 1_000_000
+_CHUNK: Final = 64 * 1024
+_RULE: Final = {
+    Format.XML_12: "EPCIS 1.2 section 9.5",
+    Format.XML_20: "EPCIS 2.0 section 9.5",
+}
+_ROOTS: Final = {
+    f"{{{namespace}}}{name}": (version, kind)
+    for namespaces, name, kind in (
+        (EPCIS, "EPCISDocument", Kind.CAPTURE),
+        (QUERY, "EPCISQueryDocument", Kind.QUERY),
+        (MASTER_DATA, "EPCISMasterDataDocument", Kind.CAPTURE),
+    )
+    for version, namespace in namespaces.items()
+}
+_LIST_POINTER: Final = {
+    Kind.CAPTURE: "/epcisBody/eventList",
+    Kind.QUERY: "/epcisBody/queryResults/resultsBody/eventList",
+}
+
+_LIST_DEPTH: Final = {Kind.CAPTURE: 3, Kind.QUERY: 5}
+_TYPE_OF_ROOT: Final = {
+    "EPCISDocument": "Document",
+    "EPCISQueryDocument": "QueryDocument",
+    "EPCISMasterDataDocument": "MasterDataDocument",
+}
+
+
+@dataclass(slots=True)
+class Head:
+    """What a stream tells besides its events, complete when it has ended."""
+
+    version: Format = Format.XML_20
+    kind: Kind = Kind.EVENT
+    members: dict[str, Any] = field(default_factory=dict)
+    findings: FindingList = field(default_factory=lambda: FindingList(""))
+
+
+def read_xml(raw: bytes) -> Document:
+    """Read EPCIS XML: a document, a query document, master data or a bare event.
+
+    Raises:
+        MalformedError: Not well-formed, entities or a document type, beyond a limit, or no EPCIS.
+    """
+    head = Head()
+    events: list[Event] = []
+    pointers: list[str] = []
+    lines: list[int] = []
+    for event, pointer, line in stream_events(raw, head):
+        events.append(event)
+        pointers.append(pointer)
+        lines.append(line)
+    return Document(
+        format=head.version,
+        kind=head.kind,
+        members=head.members,
+        events=events,
+        pointers=pointers,
+        lines=lines,
+        findings=head.findings.found,
+    )
+
+
+def stream_events(raw: bytes, head: Head) -> Iterator[tuple[Event, str, int]]:
+    """Yield event, pointer and line one by one; memory does not grow with the number of events.
+
+    Args:
+        raw: The whole document.
+        head: Filled while reading.
+
+    Raises:
+        MalformedError: As read_xml.
+    """
+    text, has_type = as_utf8(raw)
+    if has_type:
+        message = "The document type declares nothing; it is ignored."
+        head.findings.add("DOCTYPE_IGNORED", "", message, severity=Severity.LOW)
+    stream = _Stream(head)
+    parser = etree.XMLPullParser(
+        events=("start", "end", "start-ns", "end-ns"),
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        for start in range(0, len(text), _CHUNK):
+            parser.feed(text[start : start + _CHUNK])
+            yield from stream.follow(parser.read_events())
+        parser.close()
+        yield from stream.follow(parser.read_events())
+    except etree.XMLSyntaxError as error:
+        raise MalformedError("xml", "must be well-formed", str(error)) from None
+
+
+class _Stream:
+    """Follows the parser: limits at every element, an event at the end of each list item.
+
+    Of an event list only the last item stays in the tree, emptied: the parser may still be
+    writing behind it, and behind it only.
+    """
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._findings = head.findings
+        self._depth = self._namespaces = self._live = self._live_before = 0
+        self._list_depth = 0
+        self._count = 0
+        self._check = GrammarCheck({}, head.findings)
+
+    def follow(self, actions: Iterable[tuple[str, Any]]) -> Iterator[tuple[Event, str, int]]:
+        for action, element in actions:
+            if action == "start":
+                self._start(element)
+            elif action == "end":
+                yield from self._end(element)
+                self._depth -= 1
+            elif action == "start-ns":
+                self._namespaces += 1
+                if self._namespaces > MAX_NAMESPACES:
+                    raise MalformedError("xml", f"has at most {MAX_NAMESPACES} namespaces in scope")
+            else:
+                self._namespaces -= 1
+
+    def _start(self, element: Element) -> None:
+        self._depth += 1
+        self._live += 1 + len(element.attrib)
+        if self._depth > MAX_XML_DEPTH:
+            raise MalformedError("xml", f"must not nest deeper than {MAX_XML_DEPTH}")
+        if len(element.attrib) > MAX_ATTRIBUTES:
+            raise MalformedError("xml", f"has at most {MAX_ATTRIBUTES} attributes in an element")
+        if self._live > MAX_ELEMENTS:
+            raise MalformedError("xml", f"has at most {MAX_ELEMENTS} elements in an event")
+        if self._depth == 1:
+            self._begin(element)
+        elif not self._list_depth and self._is_list(element):
+            self._list_depth = self._depth
+        elif self._depth == self._list_depth + 1:
+            self._live_before = self._live - 1 - len(element.attrib)
+
+    def _begin(self, root: Element) -> None:
+        known = _ROOTS.get(root.tag)
+        if known is not None:
+            self._head.version, self._head.kind = known
+        elif local_of(root) in EVENT_NAMES and namespace_of(root) in ("", *EPCIS.values()):
+            self._head.version, self._head.kind = _version_of_event(root), Kind.EVENT
+        else:
+            raise MalformedError("xml", "is an EPCIS document, 1.2 or 2.0, or an event", root.tag)
+        self._findings.rule = _RULE[self._head.version]
+        self._check = GrammarCheck(TYPES[self._head.version], self._findings)
+
+    def _is_list(self, element: Element) -> bool:
+        if local_of(element) != "EventList" or self._head.kind not in _LIST_DEPTH:
+            return False
+        return self._depth == _LIST_DEPTH[self._head.kind]
+
+    def _end(self, element: Element) -> Iterator[tuple[Event, str, int]]:
+        if self._list_depth and self._depth == self._list_depth + 1:
+            yield from self._item(element)
+            element.clear(keep_tail=True)
+            self._live = self._live_before
+            self._forget_before(element)
+        elif self._list_depth and self._depth == self._list_depth:
+            for child in element:
+                self._check_tail(child)
+            del element[:]
+            self._list_depth = -2
+        elif self._depth == 1:
+            yield from self._finish(element)
+
+    def _forget_before(self, element: Element) -> None:
+        before = element.getprevious()
+        if before is not None:
+            self._check_tail(before)
+            element.getparent().remove(before)
+
+    def _check_tail(self, element: Element) -> None:
+        if (element.tail or "").strip(SPACE):
+            message = "Text does not belong between events."
+            self._findings.add("UNEXPECTED_TEXT", "/epcisBody", message, value=element.tail)
+
+    def _item(self, item: Element) -> Iterator[tuple[Event, str, int]]:
+        """Yield the event of a list item, which 1.2 may wrap into one or two extensions."""
+        pointer = f"{_LIST_POINTER[self._head.kind]}/{self._count}"
+        self._findings.event = self._count
+        self._check.check_item(item, pointer)
+        found = list(_events_of(item))
+        if not found:
+            message = f"{local_of(item)} is no event of EPCIS."
+            self._findings.add("UNKNOWN_EVENT_TYPE", pointer, message, value=local_of(item))
+        for element in found:
+            yield self._event(element, f"{_LIST_POINTER[self._head.kind]}/{self._count}")
+        self._findings.event = None
+
+    def _event(self, element: Element, pointer: str) -> tuple[Event, str, int]:
+        self._findings.event = self._count
+        event = EventReader(self._head.version, self._findings).read(element, pointer)
+        for fault in event_faults(event, pointer, self._count):
+            self._findings.keep(fault)
+        self._count += 1
+        return event, pointer, element.sourceline
+
+    def _finish(self, root: Element) -> Iterator[tuple[Event, str, int]]:
+        if self._head.kind is Kind.EVENT:
+            self._check.bare = True
+            self._check.check(root, local_of(root), "")
+            yield self._event(root, "")
+            self._findings.event = None
+            return
+        self._check.check(root, _TYPE_OF_ROOT[local_of(root)], "")
+        reader = HeadReader(self._head.version, self._head.kind, self._findings)
+        self._head.members.update(reader.read(root))
+
+
+def _events_of(item: Element) -> Iterator[Element]:
+    if namespace_of(item) not in ("", *EPCIS.values()):
+        return
+    if local_of(item) in EVENT_NAMES:
+        yield item
+    elif local_of(item) == "extension":
+        for child in item:
+            yield from _events_of(child)
+
+
+def _version_of_event(root: Element) -> Format:
+    """Return the version of a bare event, as far as its namespaces and attributes tell."""
+    named = {namespace_of(root), *root.nsmap.values()}
+    if EPCIS[Format.XML_12] in named or (root.get("schemaVersion") or "2").startswith("1"):
+        return Format.XML_12
+    return Format.XML_20

@@ -1,0 +1,131 @@
+"""Extension elements to JSON: nested objects, lists, typed values (docs/spec/epcis-xml.md)."""
+
+from typing import Final
+
+from ledger.core.epcis.finding import Severity
+from ledger.core.epcis.finding_list import FindingList
+from ledger.core.epcis.xml_names import (
+    JSON_MARK,
+    XML_SPACE,
+    XSD_NAMESPACE,
+    XSI,
+    Element,
+    ReadNames,
+    local_of,
+)
+from ledger.core.epcis.xml_values import (
+    NUMBERS,
+    SPACE,
+    is_rounded,
+    is_typed,
+    json_number,
+    typed_value,
+)
+from ledger.core.strict_json import JsonValue
+
+_TRUE: Final = ("true", "1")
+TEXT_MEMBER: Final = "#text"
+
+
+class ValueReader:
+    """Reads the values of one event or of one document's head."""
+
+    def __init__(self, findings: FindingList) -> None:
+        """Begin with no prefix bound."""
+        self.names = ReadNames()
+        self.findings = findings
+
+    def extension(self, element: Element, pointer: str) -> JsonValue:
+        """Return the value of an extension element.
+
+        Text where it holds text only, else an object: attributes as `@name`, text as `#text`,
+        children by name. xsi:nil is null, a number or boolean by xsi:type is one.
+        """
+        attributes = self.attributes(element)
+        if not len(element):
+            value = self._scalar(element, pointer)
+            if attributes:
+                return attributes if value == "" else {**attributes, TEXT_MEMBER: value}
+            return {} if element.get(JSON_MARK) == "object" else value
+        members: dict[str, JsonValue] = dict(attributes)
+        for child in element:
+            self.put(members, self.names.element(child), child, pointer)
+        text = (element.text or "") + "".join(child.tail or "" for child in element)
+        if text.strip(SPACE):
+            members[TEXT_MEMBER] = text.strip(SPACE)
+            message = "Text between elements is kept, its place among them is not."
+            self.findings.add("MIXED_CONTENT", pointer, message, severity=Severity.LOW)
+        return members
+
+    def put(self, members: dict[str, JsonValue], name: str, element: Element, pointer: str) -> None:
+        """Put an extension element into its parent's members; a repeated name makes a list."""
+        mark = element.get(JSON_MARK)
+        if mark == "empty-list":
+            members.setdefault(name, [])
+            return
+        below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        held = members.get(name)
+        if isinstance(held, list):
+            held.append(self.extension(element, f"{below}/{len(held)}"))
+        elif name in members:
+            members[name] = [held, self.extension(element, f"{below}/1")]
+        else:
+            value = self.extension(element, below)
+            members[name] = [value] if mark == "list" else value
+
+    def attributes(self, element: Element) -> dict[str, JsonValue]:
+        """Return the attributes that carry a sender's meaning, as `@name` members."""
+        return {
+            "@" + self.names.attribute(element, name): value
+            for name, value in element.attrib.items()
+            if not name.startswith(XSI) and name not in (XML_SPACE, JSON_MARK)
+        }
+
+    def _scalar(self, element: Element, pointer: str) -> JsonValue:
+        text = element.text or ""
+        if element.get(XML_SPACE) != "preserve":
+            text = text.strip(SPACE)
+        declared = element.get(XSI + "type")
+        if not declared:
+            return None if element.get(XSI + "nil") in _TRUE and not text else text
+        prefix, _, local = declared.strip(SPACE).rpartition(":")
+        if element.nsmap.get(prefix or None) != XSD_NAMESPACE:
+            self._not_carried(pointer, declared)
+            return text
+        if not is_typed(local, text):
+            message = f"The value must be of type {local}."
+            self.findings.add("INVALID_VALUE", pointer, message, value=text)
+        elif local in NUMBERS:
+            return self.number(text, pointer)
+        elif local not in ("boolean", "string"):
+            self._not_carried(pointer, declared)
+        return typed_value(local, text)
+
+    def _not_carried(self, pointer: str, declared: str) -> None:
+        message = "The value is kept as text; its type has no place in JSON."
+        self.findings.add(
+            "TYPE_NOT_CARRIED", pointer, message, value=declared, severity=Severity.INFO
+        )
+
+    def number(self, text: str, pointer: str) -> JsonValue:
+        """Return the number that a text says; the text, with a finding, where JSON has none."""
+        text = text.strip(SPACE)
+        number = json_number(text)
+        if number is None:
+            message = "JSON has no number for this value."
+            self.findings.add("VALUE_NOT_CARRIED", pointer, message, value=text)
+            return text
+        if is_rounded(text, number):
+            message = f"The value is kept as the double {number!r}."
+            self.findings.add("VALUE_ROUNDED", pointer, message, value=text, severity=Severity.LOW)
+        return number
+
+
+def text_of(element: Element) -> str:
+    """Return the text of a standard element, the white space of its layout taken away."""
+    return (element.text or "").strip(SPACE)
+
+
+def is_named(element: Element, local: str) -> bool:
+    """Tell whether a standard element has this local name, whatever namespace it was given."""
+    return local_of(element) == local

@@ -1,0 +1,105 @@
+"""The beginning of an XML document: its encoding, and no document type that declares anything."""
+
+import re
+from typing import Final
+
+from ledger.core.errors import MalformedError
+
+_FIELD: Final = "xml"
+# Encodings of ASCII's family and UTF-16 (XML 1.0, section 4.3.3). UTF-32, UTF-7 and EBCDIC only
+# ever hide something.
+_ENCODINGS: Final = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin1": "latin-1",
+    "windows-1252": "cp1252",
+    "utf-16": "utf-16",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+}
+_BOMS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_UTF_32: Final = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\x00\x00\x00<", b"<\x00\x00\x00")
+_DECLARATION = re.compile(
+    rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.0"|'1\.0')"""
+    rb"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?"""
+    rb"""(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>""",
+    re.ASCII,
+)
+# A document type without a subset of its own and without one elsewhere declares nothing.
+_BARE_DOCTYPE = re.compile(rb"<!DOCTYPE[ \t\r\n]+[^ \t\r\n\[\]<>\"'&;]+[ \t\r\n]*>")
+_SPACE: Final = b" \t\r\n"
+
+
+def as_utf8(raw: bytes) -> tuple[bytes, bool]:
+    """Return the document as UTF-8, its declaration and bare document type blanked out.
+
+    Lines keep their numbers. The second value tells whether there was a document type.
+
+    Raises:
+        MalformedError: Another encoding, bytes that are not of it, XML other than 1.0, or a
+            document type that declares something or points elsewhere.
+    """
+    raw = _transcoded(raw)
+    declaration = _DECLARATION.match(raw)
+    if declaration is not None:
+        raw = _blanked(raw, 0, declaration.end())
+    elif raw.startswith(b"<?xml") and raw[5:6] in (b" ", b"\t", b"\r", b"\n"):
+        raise MalformedError(_FIELD, "begins with a declaration of XML 1.0", raw[:60])
+    position = _first_markup(raw, 0)
+    if raw[position : position + 9] != b"<!DOCTYPE":
+        return raw, False
+    bare = _BARE_DOCTYPE.match(raw, position)
+    if bare is None:
+        rule = "declares no document type with entities, a subset or an address"
+        raise MalformedError(_FIELD, rule, raw[position : position + 60])
+    return _blanked(raw, bare.start(), bare.end()), True
+
+
+def _transcoded(raw: bytes) -> bytes:
+    if raw.startswith(_UTF_32):
+        raise MalformedError(_FIELD, "is UTF-8 or UTF-16", "UTF-32")
+    encoding = ""
+    for mark, named in _BOMS:
+        if raw.startswith(mark):
+            raw, encoding = raw[len(mark) :], named
+    if not encoding and raw[:2] in (b"<\x00", b"\x00<"):
+        encoding = "utf-16-le" if raw[0] else "utf-16-be"
+    if encoding.startswith("utf-16"):
+        return _decoded(raw, encoding)
+    declaration = _DECLARATION.match(raw)
+    declared = (declaration[1] or declaration[2] or b"utf-8") if declaration else b"utf-8"
+    named = _ENCODINGS.get(declared.decode().lower(), "")
+    if not named or named.startswith("utf-16") or (encoding and named != encoding):
+        raise MalformedError(_FIELD, "declares the encoding that it has", declared.decode())
+    return raw if named == "utf-8" else _decoded(raw, named)
+
+
+def _decoded(raw: bytes, encoding: str) -> bytes:
+    try:
+        return raw.decode(encoding).encode()
+    except UnicodeError as error:
+        raise MalformedError(_FIELD, f"must be {encoding}", str(error)) from None
+
+
+def _first_markup(raw: bytes, position: int) -> int:
+    """Return where the first tag or document type begins, comments and instructions skipped."""
+    while True:
+        while raw[position : position + 1] in (b" ", b"\t", b"\r", b"\n"):
+            position = len(raw) - len(raw[position:].lstrip(_SPACE))
+        if raw.startswith(b"<!--", position):
+            end, length = raw.find(b"-->", position + 4), 3
+        elif raw.startswith(b"<?", position):
+            end, length = raw.find(b"?>", position + 2), 2
+        else:
+            return position
+        if end < 0:
+            return position
+        position = end + length
+
+
+def _blanked(raw: bytes, start: int, end: int) -> bytes:
+    blank = re.sub(rb"[^\r\n]", b" ", raw[start:end])
+    return raw[:start] + blank + raw[end:]
