@@ -60,6 +60,14 @@ class Output:
             for row in rows:
                 self._write("\t".join(_flat(shown(row.get(name))) for name in columns))
 
+    def texts(self, texts: Sequence[str]) -> None:
+        """Print texts, one a line; JSON alone has them to the letter."""
+        if self.as_json:
+            self._write(format_json(list(texts)))
+            return
+        for text in texts:
+            self._write(format_json(text) if self.as_lines else _flat(text))
+
     def record(self, record: Row) -> None:
         """Print one thing and its members; a member that holds members is indented."""
         if self.as_json or self.as_lines:

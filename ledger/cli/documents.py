@@ -1,0 +1,79 @@
+"""EPCIS files as commands take them, and what was found in them as commands print it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ledger.cli.output import Output
+from ledger.core.epcis.finding import DocumentFinding, Severity, verdict
+from ledger.core.errors import MalformedError
+
+# As many bytes as a capture takes (api/): what is checked here can be sent.
+MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="EPCIS documents; - is stdin.")]
+_COLUMNS = ("file", "verdict", "code", "severity", "pointer", "value", "message")
+
+
+def read_bytes(file: str) -> bytes:
+    """Return a file's bytes; `-` is stdin.
+
+    Raises:
+        MalformedError: It is too long.
+        typer.BadParameter: It cannot be read.
+    """
+    try:
+        if file == "-":
+            raw = sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
+        else:
+            with Path(file).open("rb") as opened_file:
+                raw = opened_file.read(MAX_DOCUMENT_BYTES + 1)
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from error
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        raise MalformedError("document", f"has at most {MAX_DOCUMENT_BYTES} bytes")
+    return raw
+
+
+def unreadable(error: MalformedError) -> DocumentFinding:
+    """Return the one finding about a document that cannot be read."""
+    return DocumentFinding(
+        code="UNREADABLE",
+        severity=Severity.ERROR,
+        pointer="",
+        value=None if error.value is None else str(error.value)[:120],
+        message=f"{error.field}: {error.rule}",
+    )
+
+
+def file_row(file: str, findings: Sequence[DocumentFinding]) -> dict[str, Any]:
+    """Return what a file's findings come to, for programs."""
+    return {
+        "file": file,
+        "verdict": verdict(findings).value,
+        "findings": [
+            {
+                "code": one.code,
+                "severity": one.severity.value,
+                "pointer": one.pointer,
+                "value": one.value,
+                "message": one.message,
+            }
+            for one in findings
+        ],
+    }
+
+
+def print_files(output: Output, rows: Sequence[dict[str, Any]]) -> None:
+    """Print file rows: whole for programs, one line a finding for people."""
+    if output.as_json or output.as_lines:
+        output.rows(rows, ())
+        return
+    lines = []
+    for row in rows:
+        about = {"file": row["file"], "verdict": row["verdict"]}
+        lines += [{**about, **one} for one in row["findings"]] or [about]
+    output.rows(lines, _COLUMNS)

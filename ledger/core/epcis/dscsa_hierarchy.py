@@ -1,0 +1,150 @@
+"""DSCSA: what was in what when it was shipped, where it came from, and in which order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.core.epcis.dscsa_trade import Trade, TradeEvent
+from ledger.core.epcis.finding import DocumentFinding
+
+_FOREVER: Final = 1 << 62
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stay:
+    """A child in a parent, from its packing until it is unpacked."""
+
+    child: str
+    parent: str
+    packing: TradeEvent
+    until_ms: int = _FOREVER
+
+
+@dataclass(slots=True)
+class _Packed:
+    """All stays, replayed by time; of events at one time in the order of the document."""
+
+    inside: dict[str, _Stay] = field(default_factory=dict)
+    contents: dict[str, list[_Stay]] = field(default_factory=dict)
+    conflicts: dict[int, list[tuple[str, _Stay]]] = field(default_factory=dict)
+
+    def replay(self, packing: TradeEvent) -> None:
+        for parent in packing.paths("parentID"):
+            children = packing.paths("childEPCs")
+            if packing.event.get("action") == "ADD":
+                for child in children:
+                    self._pack(child, parent, packing)
+            else:
+                # EPCIS 2.0 section 7.4.3: DELETE without children means all of them.
+                named = children or [stay.child for stay in self.contents.get(parent, ())]
+                for child in named:
+                    self._unpack(child, parent, packing)
+
+    def _pack(self, child: str, parent: str, packing: TradeEvent) -> None:
+        known = self.inside.get(child)
+        if known is not None and known.parent == parent:
+            return
+        if known is not None:
+            self.conflicts.setdefault(packing.position, []).append((child, known))
+        stay = _Stay(child=child, parent=parent, packing=packing)
+        self.inside[child] = stay
+        self.contents.setdefault(parent, []).append(stay)
+
+    def _unpack(self, child: str, parent: str, packing: TradeEvent) -> None:
+        for stay in self.contents.get(parent, ()):
+            if stay.child == child and stay.until_ms == _FOREVER:
+                stay.until_ms = _time(packing)
+        known = self.inside.get(child)
+        if known is not None and known.parent == parent:
+            del self.inside[child]
+
+    def below(self, shipped: list[str], at_ms: int) -> Iterator[_Stay]:
+        """Yield all that was in these items at a time, or was packed into them later."""
+        seen, open_parents = set(shipped), list(shipped)
+        while open_parents:
+            for stay in self.contents.get(open_parents.pop(), ()):
+                if stay.until_ms > at_ms:
+                    yield stay
+                    if stay.child not in seen:
+                        seen.add(stay.child)
+                        open_parents.append(stay.child)
+
+
+def check_hierarchy(trade: Trade) -> Iterator[DocumentFinding]:
+    """Find children of two parents, shipped items nobody commissioned, and impossible times."""
+    made = _made(trade)
+    packed = _Packed()
+    for packing in sorted(trade.packings, key=_time):
+        packed.replay(packing)
+    yield from _check_parents(trade, packed)
+    for packing in trade.packings:
+        if packing.event.get("action") == "ADD":
+            items = packing.paths("parentID", "childEPCs")
+            yield from _check_after(packing, "packed", items, made)
+    told: set[str] = set()
+    for shipping in trade.shippings:
+        yield from _check_shipped(shipping, packed, made, told)
+
+
+def _made(trade: Trade) -> dict[str, TradeEvent]:
+    """Return the first event by time that brought each item into being."""
+    made: dict[str, TradeEvent] = {}
+    for commissioning in sorted(trade.commissionings, key=_time):
+        for path in commissioning.paths("epcList", "outputEPCList"):
+            made.setdefault(path, commissioning)
+    return made
+
+
+def _check_parents(trade: Trade, packed: _Packed) -> Iterator[DocumentFinding]:
+    for packing in trade.packings:
+        conflicts = packed.conflicts.get(packing.position)
+        if conflicts:
+            child, known = conflicts[0]
+            message = f"{len(conflicts)} items are packed while they are in {known.parent}."
+            yield packing.fault("MULTIPLE_PARENTS", message, at="/childEPCs", value=child)
+
+
+def _check_shipped(
+    shipping: TradeEvent, packed: _Packed, made: dict[str, TradeEvent], told: set[str]
+) -> Iterator[DocumentFinding]:
+    shipped = shipping.paths("epcList") or shipping.paths("parentID")
+    stays = list(packed.below(shipped, _time(shipping)))
+    everything = list(dict.fromkeys([*shipped, *(stay.child for stay in stays)]))
+    unknown = [path for path in everything if path not in made and path not in told]
+    if unknown:
+        told.update(unknown)
+        message = f"{len(unknown)} of {len(everything)} shipped items were never commissioned here."
+        yield shipping.fault("SHIPPED_NOT_COMMISSIONED", message, value=unknown[0])
+    yield from _check_contents(shipping, [path for path in shipped if path in made], packed)
+    yield from _check_after(shipping, "shipped", everything, made)
+    late = [stay for stay in stays if _is_before(shipping, stay.packing)]
+    if late:
+        message = f"{len(late)} items were packed after what they are in was shipped."
+        yield shipping.fault("EVENTS_OUT_OF_ORDER", message, at="/eventTime", value=late[0].child)
+
+
+def _check_contents(
+    shipping: TradeEvent, shipped: list[str], packed: _Packed
+) -> Iterator[DocumentFinding]:
+    """A logistic unit is no product: without its contents no product identifier is told."""
+    empty = [path for path in shipped if path.startswith("/00/") and path not in packed.contents]
+    if empty:
+        message = f"Of {len(empty)} shipped logistic units the contents are not told."
+        yield shipping.fault("SHIPPED_NOT_COMMISSIONED", message, value=empty[0])
+
+
+def _check_after(
+    event: TradeEvent, done: str, items: list[str], made: dict[str, TradeEvent]
+) -> Iterator[DocumentFinding]:
+    early = [path for path in items if path in made and _is_before(event, made[path])]
+    if early:
+        message = f"{len(early)} items were {done} before they were commissioned."
+        yield event.fault("EVENTS_OUT_OF_ORDER", message, at="/eventTime", value=early[0])
+
+
+def _is_before(one: TradeEvent, other: TradeEvent) -> bool:
+    return one.time_ms is not None and other.time_ms is not None and one.time_ms < other.time_ms
+
+
+def _time(event: TradeEvent) -> int:
+    return event.time_ms or 0
