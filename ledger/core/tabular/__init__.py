@@ -1,0 +1,1 @@
+"""Tables of partners without EPCIS: rows become events, events become rows. Pure."""
