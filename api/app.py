@@ -9,12 +9,17 @@ from typing import Any, cast
 from fastapi import FastAPI
 
 from api import errors, openapi
-from api.capture import PATH, Capture, FreshDirectory
+from api.capture import Capture
+from api.capture_event import CaptureEvent
+from api.discovery import discovery
+from api.dry_run import DryRun
+from api.epcis_paths import CAPTURE, EVENTS
 from api.guard import Guard
 from api.items import ItemRoutes
 from api.jobs import JobRoutes
 from api.log import LogRoutes
 from api.pages import pages
+from api.receiving import FreshDirectory, Receiver
 from ledger.bootstrap import STORE_ERRORS, Node
 
 # A key that was registered or revoked is known here after this; the sequencer knows it at once.
@@ -51,20 +56,24 @@ def create_app(node: Node) -> FastAPI:
 
     app = LedgerApi(
         title=openapi.TITLE,
-        version=openapi.VERSION,
+        version=openapi.INTERFACE_VERSION,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    # The guard answers it first; the router tells other methods that there is only this one.
-    capture: Any = Capture(acceptor, intake, directory)
-    app.router.add_route(PATH, capture, methods=["POST"], include_in_schema=False)
+    # The guard answers it first; the router knows it for the sake of other methods.
+    receiver, dry_run = Receiver(acceptor, directory), DryRun()
+    capture: Any = Capture(receiver, intake, dry_run)
+    app.router.add_route(CAPTURE, capture, methods=["POST"], include_in_schema=False)
+    one = CaptureEvent(receiver, intake, dry_run, reader)
+    app.router.add_route(EVENTS, one.post, methods=["POST"], include_in_schema=False)
+    app.include_router(discovery())
     app.include_router(JobRoutes(reader).router())
     app.include_router(ItemRoutes(reader, node.prover()).router())
     app.include_router(LogRoutes(reader, node.identity).router())
     app.include_router(pages())
-    app.add_middleware(cast("Any", Guard), hot_path=PATH, hot=capture)
+    app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture)
     errors.install(app)
     return app
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Final
 
+from ledger.core.submission import MAX_EVENTS
+
 PREFIX: Final = "/epcis"
 CAPTURE: Final = "/epcis/capture"
 CAPTURE_JOB: Final = "/epcis/capture/{captureID}"
@@ -32,6 +34,12 @@ EPCIS_HEADERS: Final[Mapping[str, str]] = {
     "GS1-CBV-Min": MIN_VERSION,
     "GS1-CBV-Max": VERSION,
     "GS1-Vendor-Version": f"unbroken-{version('unbroken')}",
+}
+# A day's events of a plant in one document have about 10 MB; the body is held three times over.
+MAX_BODY: Final = 32 * 1024 * 1024
+LIMITS: Final[Mapping[str, str]] = {
+    "GS1-EPCIS-Capture-Limit": str(MAX_EVENTS),
+    "GS1-EPCIS-Capture-File-Size-Limit": str(MAX_BODY),
 }
 
 

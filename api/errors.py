@@ -5,16 +5,20 @@ Under /epcis the types are those of EPCIS 2.0's REST bindings (`epcisException:â
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from api.epcis_paths import LIMITS, PREFIX, allowed_methods
 from api.guard import FENCE
+from api.negotiation import NotAcceptableError
 from ledger.bootstrap import STORE_ERRORS
 from ledger.core.errors import (
     LedgerError,
+    LimitError,
     MalformedError,
     NotAnchoredError,
     NotFoundError,
@@ -22,9 +26,9 @@ from ledger.core.errors import (
     ProofError,
     SignatureError,
 )
+from ledger.service.findings import MAX_FINDINGS, RefusedError, finding_members
 
 PROBLEM_TYPE = "application/problem+json"
-EPCIS_PREFIX = "/epcis"
 # Longer values help nobody to find them, and may be a whole document.
 MAX_SHOWN = 120
 # A head is published within a second and final after the chain's own delay; asking sooner is idle.
@@ -40,19 +44,38 @@ class UnsupportedMediaTypeError(MalformedError):
     """A body has a media type that is not taken here."""
 
 
+class AlreadyExistsError(LedgerError):
+    """What was to be made is there; `headers` say where."""
+
+    def __init__(self, text: str, headers: Mapping[str, str]) -> None:
+        """Take what to tell, and the headers that go with it."""
+        super().__init__(text)
+        self.headers = headers
+
+
+class RejectedEventError(LedgerError):
+    """The one event of a request was rejected at its log index, for these findings."""
+
+    def __init__(self, text: str, errors: Sequence[Mapping[str, Any]]) -> None:
+        """Take the reason, and the findings as they are kept."""
+        super().__init__(text)
+        self.errors = errors
+
+
 class UnsignedError(LedgerError):
     """A document came without the submission that signs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How one kind of error is told; `epcis` is its type under /epcis."""
+    """How one kind of error is told; `epcis` is its type under /epcis, which knows no 422."""
 
     status: int
     word: str
     epcis: str
     title: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    epcis_status: int | None = None
 
 
 _CHALLENGE = {"WWW-Authenticate": 'Unbroken-Submission realm="epcis"'}
@@ -63,12 +86,21 @@ _UNAVAILABLE = Kind(
 _INTERNAL = Kind(500, "internal", "ImplementationException", "The ledger failed")
 _NOT_FOUND = Kind(404, "not-found", "NoSuchResourceException", "There is no such resource")
 _TOO_LARGE = Kind(413, "too-large", "CaptureLimitExceededException", "The body is too large")
+_NOT_ACCEPTABLE = Kind(
+    406, "not-acceptable", "NotAcceptableException", "What is asked for cannot be given"
+)
 _MEDIA_TYPE = Kind(
     415, "media-type", "UnsupportedMediaTypeException", "This media type is not taken here"
 )
 PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     MalformedError: Kind(400, "malformed", "ValidationException", "The input breaks its format"),
     UnsupportedMediaTypeError: _MEDIA_TYPE,
+    LimitError: _TOO_LARGE,
+    RejectedEventError: Kind(400, "rejected", "ValidationException", "The event was rejected"),
+    AlreadyExistsError: Kind(
+        409, "already-exists", "ResourceAlreadyExistsException", "The resource exists already"
+    ),
+    NotAcceptableError: _NOT_ACCEPTABLE,
     SignatureError: Kind(
         401, "signature", "SecurityException", "The signature does not prove its signer", _CHALLENGE
     ),
@@ -88,10 +120,12 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     LedgerError: _UNAVAILABLE,
     **dict.fromkeys(STORE_ERRORS, _UNAVAILABLE),
     RequestValidationError: Kind(
-        422, "invalid-request", "ValidationException", "A parameter breaks its rule"
+        422, "invalid-request", "ValidationException", "A parameter breaks its rule",
+        epcis_status=400,
     ),
     400: Kind(400, "malformed", "ValidationException", "The request breaks its format"),
     404: _NOT_FOUND,
+    406: _NOT_ACCEPTABLE,
     405: Kind(405, "method", "ImplementationException", "This method is not taken here"),
     413: _TOO_LARGE,
     415: _MEDIA_TYPE,
@@ -115,23 +149,30 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 def problem(path: str, error: Exception) -> Response:
     """Return the problem that tells of an error; what is not ours to tell stays in the log."""
-    kind = _kind(error)
+    kind, is_epcis = _kind(error), _is_epcis(path)
+    status = (kind.epcis_status if is_epcis else None) or kind.status
     members: dict[str, Any] = {
-        "type": f"epcisException:{kind.epcis}" if _is_epcis(path) else f"unbroken:{kind.word}",
+        "type": f"epcisException:{kind.epcis}" if is_epcis else f"unbroken:{kind.word}",
         "title": kind.title,
-        "status": kind.status,
+        "status": status,
         "detail": _detail(error, kind, path),
         **_members(error),
     }
     headers = {**kind.headers, **(getattr(error, "headers", None) or {})}
+    allowed = allowed_methods(path) if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+    if allowed is not None:
+        # One path may be served by several routes, of which the router names the first only.
+        headers["Allow"] = allowed
+    if is_epcis and kind is _TOO_LARGE:
+        headers |= LIMITS
     if kind is _INTERNAL:
         # Sent from outside the guard.
         headers |= FENCE
-    return JSONResponse(members, kind.status, headers, PROBLEM_TYPE)
+    return JSONResponse(members, status, headers, PROBLEM_TYPE)
 
 
 def _is_epcis(path: str) -> bool:
-    return path == EPCIS_PREFIX or path.startswith(f"{EPCIS_PREFIX}/")
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
 
 
 def _kind(error: Exception) -> Kind:
@@ -154,8 +195,12 @@ def _detail(error: Exception, kind: Kind, path: str) -> str:
 
 
 def _members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, RejectedEventError):
+        return {"errors": list(error.errors)}
     if isinstance(error, MalformedError):
-        return _fault(error.field, error.rule, error.value)
+        findings = error.findings[:MAX_FINDINGS] if isinstance(error, RefusedError) else ()
+        errors = {"errors": [finding_members(one) for one in findings]} if findings else {}
+        return {**_fault(error.field, error.rule, error.value), **errors}
     if isinstance(error, RequestValidationError):
         faults = _faults(error)
         return {**faults[0], "errors": faults}

@@ -1,24 +1,27 @@
-"""`GET /epcis/capture/{captureID}`: what became of a document, event by event."""
+"""Capture jobs: what became of documents, event by event."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api import schemas
-from api.capture import PATH, VERSIONS
+from api.epcis_paths import CAPTURE, CAPTURE_JOB, EPCIS_HEADERS
 from api.items import NO_STORE
+from api.negotiation import json_is_asked
 from api.routing import GIVEN, problems
 from ledger.service.accept import capture_id
 from ledger.service.look_up import LookUp
 from ledger.service.read_ports import Job, JobResult, Sizes
 
+# EPCIS 2.0 section 12.5; who asks for more than a page of ours gets a page of ours.
+DEFAULT_PER_PAGE = 30
 # Rights are checked again at the log index; every other reason is a fault of the event.
 _SECURITY_CODES = frozenset(["not_permitted"])
-_HEADERS = {name.decode(): value.decode() for name, value in VERSIONS} | NO_STORE
+_HEADERS = {**EPCIS_HEADERS, **NO_STORE}
 
 
 class JobRoutes:
-    """The routes under /epcis but the capture itself."""
+    """The routes of capture jobs."""
 
     def __init__(self, reader: LookUp) -> None:
         """Take the service."""
@@ -26,13 +29,35 @@ class JobRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(tags=["Capture"])
+        router = APIRouter(tags=["Capture"], dependencies=[Depends(json_is_asked)])
         router.add_api_route(
-            f"{PATH}/{{captureID}}", self.job, methods=["GET"], response_description=GIVEN,
+            CAPTURE, self.jobs, methods=["GET"], response_description=GIVEN,
+            response_model=list[schemas.CaptureJob], response_model_exclude_none=True,
+            responses=problems(400, 406),
+        )  # fmt: skip
+        router.add_api_route(
+            CAPTURE_JOB, self.job, methods=["GET"], response_description=GIVEN,
             response_model=schemas.CaptureJob, response_model_exclude_none=True,
-            responses=problems(404),
+            responses=problems(404, 406),
         )  # fmt: skip
         return router
+
+    def jobs(
+        self,
+        response: Response,
+        per_page: Annotated[int, Query(alias="perPage", ge=1)] = DEFAULT_PER_PAGE,
+        token: Annotated[str | None, Query(alias="nextPageToken", examples=["5f" * 16])] = None,
+    ) -> list[schemas.CaptureJob]:
+        """List capture jobs, newest first; `Link` names the next page while there is one.
+
+        A job's results are told by the job alone, and here its first errors.
+        """
+        found = self._reader.jobs(token, per_page)
+        response.headers.update(_HEADERS)
+        if found and self._reader.jobs(capture_id(found[-1].digest), 1):
+            query = f"perPage={per_page}&nextPageToken={capture_id(found[-1].digest)}"
+            response.headers["Link"] = f'<{CAPTURE}?{query}>; rel="next"'
+        return [_job(one) for one in found]
 
     def job(
         self,
@@ -41,34 +66,49 @@ class JobRoutes:
     ) -> schemas.CaptureJob:
         """Show a capture job; poll it until `running` is false, and on for the state of events."""
         response.headers.update(_HEADERS)
-        return _job(*self._reader.job(job_id))
+        job, sizes = self._reader.job(job_id)
+        told = _job(job)
+        told.results = [_result(one, sizes) for one in job.results]
+        told.findings = [
+            schemas.DocumentFinding(**found)
+            for one in job.results
+            for found in one.details
+            if "event" not in found
+        ]
+        return told
 
 
-def _job(job: Job, sizes: Sizes) -> schemas.CaptureJob:
+def _job(job: Job) -> schemas.CaptureJob:
     errors = [_error(one) for one in job.results if one.verdict == "rejected"]
     return schemas.CaptureJob(
         capture_id=capture_id(job.digest),
         created_at=schemas.iso_time(job.created_ms),
         finished_at=None if job.finished_ms is None else schemas.iso_time(job.finished_ms),
         running=job.running,
-        success=not job.running and not errors,
+        # While it runs: no error so far.
+        success=not errors,
+        capture_error_behaviour=job.error_behaviour,
         errors=errors,
-        results=[_result(one, sizes) for one in job.results],
     )
 
 
 def _error(result: JobResult) -> schemas.EventError:
     security = result.code in _SECURITY_CODES
+    found = [one for one in result.details if one["severity"] == "error"]
     return schemas.EventError(
         type=f"epcisException:{'Security' if security else 'Validation'}Exception",
         title=(result.code or "rejected").replace("_", " "),
+        status=403 if security else 400,
         detail=result.reason or "",
         event=result.position,
+        errors=[schemas.DocumentFinding(**one) for one in found] or None,
     )
 
 
 def _result(result: JobResult, sizes: Sizes) -> schemas.EventResult:
     index = result.log_index
+    details = [one for one in result.details if "event" in one]
+    codes = dict.fromkeys([*result.findings, *(one["code"] for one in details)])
     return schemas.EventResult.model_validate(
         {
             "event": result.position,
@@ -76,7 +116,9 @@ def _result(result: JobResult, sizes: Sizes) -> schemas.EventResult:
             "code": result.code,
             "reason": result.reason,
             "log_index": index,
+            "event_id": result.event_id,
             "state": None if index is None else sizes.state(index),
-            "findings": list(result.findings) or None,
+            "findings": list(codes) or None,
+            "details": details or None,
         }
     )

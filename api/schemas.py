@@ -24,8 +24,41 @@ def _example(value: dict[str, Any]) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"example": value})
 
 
+class DocumentFinding(BaseModel):
+    """What is wrong with a document, where, and by which rule; without `event` it is the whole."""
+
+    model_config = _example(
+        {
+            "code": "INVALID_TIME",
+            "severity": "error",
+            "pointer": "/epcisBody/eventList/0/eventTime",
+            "message": "eventTime is a date and a time with their zone.",
+            "value": "2026-01-02",
+            "event": 0,
+        }
+    )
+    code: str
+    severity: str
+    pointer: str
+    message: str
+    value: str | None = None
+    rule: str | None = None
+    event: int | None = None
+
+
+class ParameterFault(BaseModel):
+    """A parameter that breaks its rule."""
+
+    field: str
+    rule: str
+    value: str | None = None
+
+
 class Problem(BaseModel):
-    """RFC 9457 problem; `field`, `rule` and `value` stand where input broke a rule."""
+    """RFC 9457 problem; `field`, `rule` and `value` stand where input broke a rule.
+
+    `errors` tells all that was found where that is more than one thing, or is about events.
+    """
 
     model_config = _example(
         {
@@ -45,27 +78,35 @@ class Problem(BaseModel):
     field: str | None = None
     rule: str | None = None
     value: str | None = None
+    errors: list[DocumentFinding | ParameterFault] | None = None
 
 
 class EventError(BaseModel):
-    """Why one event of a document was not logged."""
+    """RFC 9457 problem: why one event of a document was not logged."""
 
     type: str
     title: str
+    status: int
     detail: str
     event: int
+    errors: list[DocumentFinding] | None = None
 
 
 class EventResult(BaseModel):
-    """What became of one event of a document, by its position from 0."""
+    """What became of one event of a document, by its position from 0.
+
+    `findings` are codes: of custody, open now, and of `details`, found when it was checked.
+    """
 
     event: int
     verdict: Literal["accepted", "duplicate", "rejected"]
     code: str | None = None
     reason: str | None = None
+    event_id: str | None = Field(None, serialization_alias="eventID")
     log_index: int | None = Field(None, serialization_alias="logIndex")
     state: State | None = None
     findings: list[str] | None = None
+    details: list[DocumentFinding] | None = None
 
 
 class CaptureJob(BaseModel):
@@ -78,7 +119,7 @@ class CaptureJob(BaseModel):
             "finishedAt": "2026-01-02T10:00:00.250Z",
             "running": False,
             "success": True,
-            "captureErrorBehaviour": "proceed",
+            "captureErrorBehaviour": "rollback",
             "errors": [],
             "results": [
                 {
@@ -93,11 +134,33 @@ class CaptureJob(BaseModel):
     finished_at: str | None = Field(None, serialization_alias="finishedAt")
     running: bool
     success: bool
-    capture_error_behaviour: Literal["proceed"] = Field(
-        "proceed", serialization_alias="captureErrorBehaviour"
-    )
+    capture_error_behaviour: str = Field(serialization_alias="captureErrorBehaviour")
     errors: list[EventError]
-    results: list[EventResult]
+    results: list[EventResult] | None = None
+    findings: list[DocumentFinding] | None = None
+
+
+class DryRunEvent(BaseModel):
+    """What would become of one event."""
+
+    event: int
+    verdict: Literal["accept", "flag", "reject"]
+    findings: list[DocumentFinding]
+
+
+class DryRunResult(BaseModel):
+    """What was found in a document of which nothing is stored."""
+
+    model_config = _example(
+        {
+            "verdict": "accept",
+            "events": [{"event": 0, "verdict": "accept", "findings": []}],
+            "findings": [],
+        }
+    )
+    verdict: Literal["accept", "flag", "reject"]
+    events: list[DryRunEvent]
+    findings: list[DocumentFinding]
 
 
 class PartyName(BaseModel):

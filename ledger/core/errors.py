@@ -15,6 +15,10 @@ class MalformedError(LedgerError):
         super().__init__(f"{field}: {rule}{shown}")
 
 
+class LimitError(MalformedError):
+    """Input is well-formed and larger than one request may be."""
+
+
 class ProofError(LedgerError):
     """A proof does not lead to the root that was claimed."""
 

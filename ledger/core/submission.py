@@ -17,13 +17,17 @@ from typing import Any
 import msgspec
 
 from ledger.core import commitment
+from ledger.core.committed_entries import committed_entry
 from ledger.core.eip712 import SigningDomain, submission_digest
 from ledger.core.entries import Address, EventEntry, Op, Z, decode_event, entry_leaf_hash
-from ledger.core.errors import MalformedError, NotPermittedError, SignatureError
-from ledger.core.events import Event, document_events, operation
+from ledger.core.epcis.document import Document
+from ledger.core.epcis.finding import Severity
+from ledger.core.epcis.read import read_document
+from ledger.core.errors import LimitError, MalformedError, NotPermittedError, SignatureError
+from ledger.core.events import Event
 from ledger.core.merkle import leaf_hash, root_hash
 from ledger.core.signatures import address_of, recover, sign
-from ledger.core.strict_json import MAX_SAFE_INTEGER, parse_json
+from ledger.core.strict_json import MAX_SAFE_INTEGER
 
 DOC_SALT_LENGTH = 16
 # One signature may cover this many events; a batch of the sequencer never holds more from one.
@@ -77,8 +81,9 @@ def build_submission(
     refers: Mapping[int, bytes] | None = None,
     spends: Mapping[int, Mapping[int, bytes]] | None = None,
     explain: bool = False,
+    lenient: bool = False,
 ) -> Submission:
-    """Sign every event of an EPCIS 2.0 JSON document.
+    """Sign every event of an EPCIS document of any format.
 
     Args:
         document: The bytes that will be sent.
@@ -88,16 +93,25 @@ def build_submission(
         refers: By event position, the leaf_hash voided, received or declared wrong.
         spends: By event position, the tokens by item-row index.
         explain: Send the rows' leaf hashes too, so that a mismatch names the row.
+        lenient: Sign an event that cannot be committed to with an entry that says so: the ledger
+            refuses that event alone and tells why.
 
     Raises:
-        MalformedError: The document is not strict JSON, or an event cannot be committed to.
+        MalformedError: The document cannot be read, or an event cannot be committed to.
     """
     refers, spends = refers or {}, spends or {}
     address = address_of(signer.private_key)
-    events = [
-        _signed_event(event, signer, address, refers.get(i, Z), spends.get(i, {}), explain=explain)
-        for i, event in enumerate(document_events(parse_json(document)))
-    ]
+    events = []
+    for i, event in enumerate(_readable_events(read_document(document), lenient=lenient)):
+        try:
+            one = _signed_event(
+                event, signer, address, refers.get(i, Z), spends.get(i, {}), explain=explain
+            )
+        except MalformedError:
+            if not lenient:
+                raise
+            one = _refused_event(event, signer, address)
+        events.append(one)
     salt = _derive_doc_salt(signer.party_secret, document)
     digest = submission_digest(
         domain.separator(),
@@ -109,6 +123,29 @@ def build_submission(
     )
     signature = sign(signer.private_key, digest)
     return Submission(events=events, doc_salt=salt, issued_at=issued_at, signature=signature)
+
+
+def _readable_events(document: Document, *, lenient: bool) -> Sequence[Event]:
+    """Return a document's events.
+
+    Raises:
+        MalformedError: Reading found an error; with lenient, one that refuses every event.
+    """
+    for finding in document.findings:
+        if finding.severity is Severity.ERROR and not (lenient and finding.event is not None):
+            raise MalformedError(finding.pointer or "document", finding.message, finding.value)
+    return document.events
+
+
+def _refused_event(event: Event, signer: Signer, address: Address) -> SignedEvent:
+    """Return what stands for an event that no entry can say: it commits to nothing."""
+    secret = commitment.derive_event_secret(signer.party_secret, commitment.event_digest(event))
+    entry = EventEntry(
+        op=Op.OTHER, flags=0, time_ms=0, signer=address, party=signer.party,
+        on_behalf_of=signer.party, to_owner=Z, to_possessor=Z, refers=Z, row_count=1,
+        event_root=Z, item_count=0, items_root=Z,
+    )  # fmt: skip
+    return SignedEvent(entry=entry.encode(), event_secret=secret)
 
 
 def _derive_doc_salt(party_secret: bytes, document: bytes) -> bytes:
@@ -128,69 +165,13 @@ def _signed_event(
 ) -> SignedEvent:
     secret = commitment.derive_event_secret(signer.party_secret, commitment.event_digest(event))
     committed = commitment.commit(event, secret, spends)
-    entry = _committed_entry(committed, event, signer.party, address, refers, spends)
+    entry = committed_entry(committed, event, signer.party, address, refers, spends)
     hashes = b"".join(_row_hashes(committed, secret)) if explain else b""
     return SignedEvent(entry=entry.encode(), event_secret=secret, spends=spends, row_hashes=hashes)
 
 
 def _row_hashes(committed: commitment.Commitment, event_secret: bytes) -> list[bytes]:
     return [leaf_hash(data) for data in commitment.row_data(committed.rows, event_secret)]
-
-
-def event_entry(
-    event: Event,
-    event_secret: bytes,
-    party: bytes,
-    address: Address,
-    refers: bytes,
-    spends: Mapping[int, bytes],
-) -> EventEntry:
-    """Return the entry that an event, its secret and its signer determine.
-
-    Raises:
-        MalformedError: The event cannot be committed to, or a token stands where none may.
-    """
-    committed = commitment.commit(event, event_secret, spends)
-    return _committed_entry(committed, event, party, address, refers, spends)
-
-
-def _committed_entry(
-    committed: commitment.Commitment,
-    event: Event,
-    party: bytes,
-    address: Address,
-    refers: bytes,
-    spends: Mapping[int, bytes],
-) -> EventEntry:
-    meaning = operation(event, party)
-    if refers != Z and meaning.op not in {Op.VOID, Op.RECEIVE}:
-        raise MalformedError("refers", "only a VOID or a RECEIVE refers", refers.hex())
-    _check_spends(meaning.op, meaning.to_owner, committed.items, spends)
-    return EventEntry(
-        op=meaning.op,
-        flags=meaning.flags,
-        time_ms=meaning.time_ms,
-        signer=address,
-        party=party,
-        on_behalf_of=party,
-        to_owner=meaning.to_owner,
-        to_possessor=meaning.to_possessor,
-        refers=refers,
-        row_count=len(committed.rows),
-        event_root=committed.event_root,
-        item_count=len(committed.items),
-        items_root=committed.items_root,
-    )
-
-
-def _check_spends(
-    op: Op, to_owner: bytes, items: Sequence[commitment.ItemName], spends: Mapping[int, bytes]
-) -> None:
-    for index, token in spends.items():
-        if not 0 <= index < len(items) or len(token) != len(Z) or token == Z:
-            raise MalformedError("spends", "names item rows with 32-byte tokens", index)
-        if op != Op.HANDOFF or to_owner == Z or items[index].role > 2:  # noqa: PLR2004
-            raise MalformedError("spends", "only a HANDOFF to an owner spends", index)
 
 
 class _WireEvent(msgspec.Struct, forbid_unknown_fields=True):
@@ -240,6 +221,7 @@ def parse_submission(raw: bytes) -> Submission:
 
     Raises:
         MalformedError: Another shape, an unknown member, or a value of a wrong length.
+        LimitError: More than MAX_EVENTS events.
     """
     try:
         wire = _decoder.decode(raw)
@@ -247,8 +229,10 @@ def parse_submission(raw: bytes) -> Submission:
         raise MalformedError("submission", str(error)) from error
     if not 0 <= wire.issuedAt <= MAX_SAFE_INTEGER:
         raise MalformedError("submission.issuedAt", "is ms since 1970", wire.issuedAt)
-    if not 1 <= len(wire.events) <= MAX_EVENTS:
-        raise MalformedError("submission.events", f"1 to {MAX_EVENTS} events", len(wire.events))
+    if not wire.events:
+        raise MalformedError("submission.events", "at least 1 event", 0)
+    if len(wire.events) > MAX_EVENTS:
+        raise LimitError("submission.events", f"at most {MAX_EVENTS} events", len(wire.events))
     return Submission(
         events=[_parse_event(event, i) for i, event in enumerate(wire.events)],
         doc_salt=_hex("submission", "doc_salt", wire.doc_salt, DOC_SALT_LENGTH),
@@ -348,7 +332,7 @@ def first_difference(
         MalformedError: The event means nothing that an entry can say.
     """
     sent = decode_event(signed.entry)
-    made = _committed_entry(committed, event, sent.party, sent.signer, sent.refers, signed.spends)
+    made = committed_entry(committed, event, sent.party, sent.signer, sent.refers, signed.spends)
     if made.encode() == signed.entry:
         return None
     if signed.row_hashes and (row := _first_row(committed, signed)) is not None:

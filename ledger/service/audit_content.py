@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from ledger.core.audit_signatures import Failure
 from ledger.core.commitment import derive_items_secret, item_names
+from ledger.core.committed_entries import event_entry
 from ledger.core.eip712 import SigningDomain, submission_digest
 from ledger.core.entries import Kind, Z, decode_event, entry_leaf_hash
 from ledger.core.errors import InvariantError, LedgerError, MalformedError
@@ -13,7 +14,7 @@ from ledger.core.events import Event
 from ledger.core.jcs import canonical_json
 from ledger.core.merkle import root_hash
 from ledger.core.strict_json import parse_json
-from ledger.core.submission import doc_hash, event_entry, parse_submission
+from ledger.core.submission import doc_hash, parse_submission
 from ledger.service.audit_ports import AuditBody, AuditStore, AuditSubmission
 from ledger.service.vault import Vault
 

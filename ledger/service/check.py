@@ -1,21 +1,34 @@
-"""Check: recompute what an accepted submission claims about its events, before sequencing.
+"""Check: validate an accepted submission and recompute what it claims, before sequencing.
 
 Pure CPU over bytes, made to run in a process pool: hashing small rows holds the GIL.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.core.commitment import commit, content_digest, derive_items_secret
-from ledger.core.errors import MalformedError
-from ledger.core.events import Event, document_events
+from ledger.core.epcis.check import check_events
+from ledger.core.epcis.document import Document, Event
+from ledger.core.epcis.event_hash import event_hash
+from ledger.core.epcis.finding import DocumentFinding, Severity
+from ledger.core.epcis.read import read_document
+from ledger.core.errors import InvariantError, MalformedError
 from ledger.core.jcs import canonical_json
-from ledger.core.strict_json import parse_json
+from ledger.core.strict_json import JsonValue
 from ledger.core.submission import SignedEvent, first_difference, parse_submission
+
+# As UTF-8: an entry of PostgreSQL's index has room for 2,704 bytes (`events.event_id`).
+MAX_EVENT_ID_BYTES = 1024
+_HASH = re.compile(r"ni:///sha-256;([0-9a-f]{64})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedEvent:
-    """An event whose entry was recomputed: ready to be logged, or refused with a reason."""
+    """An event whose entry was recomputed: ready to be logged, or refused with a reason.
+
+    `pointer` is the event's in its document; findings about the document stand with its first.
+    """
 
     entry: bytes
     event_digest: bytes = b""
@@ -26,30 +39,73 @@ class CheckedEvent:
     spends: tuple[tuple[int, bytes], ...] = ()
     code: str | None = None
     reason: str | None = None
+    findings: tuple[DocumentFinding, ...] = ()
+    pointer: str = ""
+    event_id: str = ""
+    event_hash: bytes = b""
+    has_id: bool = False
+    declares_error: bool = False
 
 
-def check_submission(part: bytes, document: bytes) -> list[CheckedEvent]:
+def check_submission(part: bytes, document: bytes, at_ms: int) -> list[CheckedEvent]:
     """Return one checked event per signed entry.
 
     Attack: a submission that was accepted but cannot be checked would stop the sequencer for all;
     whatever goes wrong with it is its own rejection.
+
+    Args:
+        part: The `submission` part.
+        document: The received bytes.
+        at_ms: When they were accepted, so that a repeated check has the same findings.
     """
     signed = parse_submission(part).events
     try:
-        events = document_events(parse_json(document))
-        return [_check(event, one) for event, one in zip(events, signed, strict=True)]
+        return _checked(read_document(document), signed, at_ms)
     except Exception as error:  # noqa: BLE001 -- see above
         return [CheckedEvent(one.entry, code="malformed", reason=str(error)) for one in signed]
 
 
-def _check(event: Event, signed: SignedEvent) -> CheckedEvent:
+def _checked(document: Document, signed: Sequence[SignedEvent], at_ms: int) -> list[CheckedEvent]:
+    if len(document.events) != len(signed):
+        rule = f"one for each of the document's {len(document.events)} events"
+        raise MalformedError("submission.events", rule, len(signed))
+    whole: list[DocumentFinding] = []
+    of_event: list[list[DocumentFinding]] = [[] for _ in signed]
+    for finding in (*document.findings, *check_events(document, at_ms=at_ms)):
+        (whole if finding.event is None else of_event[finding.event]).append(finding)
+    fault, outer = _first_error(whole), document.members.get("@context")
+    of_event[0] = whole + of_event[0]
+    return [
+        _check(event, one, pointer, tuple(findings), fault or _first_error(findings), outer)
+        for event, one, pointer, findings in zip(
+            document.events, signed, document.pointers, of_event, strict=True
+        )
+    ]
+
+
+def _first_error(findings: Sequence[DocumentFinding]) -> DocumentFinding | None:
+    return next((one for one in findings if one.severity is Severity.ERROR), None)
+
+
+def _check(
+    event: Event, signed: SignedEvent, pointer: str, findings: tuple[DocumentFinding, ...],
+    fault: DocumentFinding | None, outer: JsonValue,
+) -> CheckedEvent:  # fmt: skip
+    def refused(code: str, reason: str) -> CheckedEvent:
+        return CheckedEvent(
+            signed.entry, code=code, reason=reason, findings=findings, pointer=pointer
+        )
+
+    if fault is not None:
+        return refused(fault.code, f"{fault.pointer or 'document'}: {fault.message}")
     try:
         committed = commit(event, signed.event_secret, signed.spends)
         difference = first_difference(event, signed, committed)
+        event_id, hashed = event_name(event, outer)
     except MalformedError as error:
-        return CheckedEvent(signed.entry, code="malformed", reason=str(error))
+        return refused("malformed", str(error))
     if difference is not None:
-        return CheckedEvent(signed.entry, code="commitment_mismatch", reason=difference)
+        return refused("commitment_mismatch", difference)
     content = canonical_json(event)
     return CheckedEvent(
         entry=signed.entry,
@@ -59,4 +115,37 @@ def _check(event: Event, signed: SignedEvent) -> CheckedEvent:
         items_secret=derive_items_secret(signed.event_secret),
         items=tuple(committed.items),
         spends=tuple(signed.spends.items()),
+        findings=findings,
+        pointer=pointer,
+        event_id=event_id,
+        event_hash=hashed,
+        has_id="eventID" in event,
+        declares_error="errorDeclaration" in event,
     )
+
+
+def event_name(event: Event, outer: JsonValue = None) -> tuple[str, bytes]:
+    """Return the id of an event, sent or its CBV hash, and that hash.
+
+    Error declarations have the hash of their original, however either spells its identifiers.
+
+    Args:
+        event: E of docs/spec/event.md.
+        outer: `@context` of its document.
+
+    Raises:
+        MalformedError: Its eventID is no text that can be kept.
+    """
+    name = event_hash(event, outer)
+    event_id = event.get("eventID", name)
+    if (
+        not isinstance(event_id, str)
+        or not event_id
+        or not event_id.isprintable()
+        or len(event_id.encode()) > MAX_EVENT_ID_BYTES
+    ):
+        raise MalformedError("eventID", f"is a URI of at most {MAX_EVENT_ID_BYTES} bytes", event_id)
+    match = _HASH.match(name)
+    if match is None:
+        raise InvariantError(f"a CBV hash that is none: {name}")
+    return event_id, bytes.fromhex(match[1])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.core.custody import Finding, ItemState, Status
-from ledger.core.errors import NotFoundError
+from ledger.core.errors import MalformedError, NotFoundError
 from ledger.core.identifiers import item_key
 from ledger.service.ports import Head
 from ledger.service.read_ports import (
@@ -25,6 +25,8 @@ from ledger.service.read_ports import (
 
 # One page of a list; a client asks for the next with `after`.
 MAX_PAGE = 500
+# Each with its errors.
+MAX_JOBS = 100
 CAPTURE_ID_BYTES = 16
 _ENDED = frozenset([Status.DISPENSED, Status.DESTROYED, Status.DECOMMISSIONED, Status.CONSUMED])
 
@@ -41,18 +43,27 @@ class LookUp:
         Raises:
             NotFoundError: No submission has that id.
         """
-        try:
-            raw = bytes.fromhex(capture_id)
-        except ValueError:
-            raw = b""
-        job = (
-            self.store.job(raw)
-            if raw.hex() == capture_id and len(raw) == CAPTURE_ID_BYTES
-            else None
-        )
+        job = self.find_job(capture_id)
         if job is None:
             raise NotFoundError(f"no capture job has the id {capture_id[:64]!r}")
         return job, self.store.sizes()
+
+    def find_job(self, capture_id: str) -> Job | None:
+        """Return a capture job, None when no submission has that id."""
+        raw = _capture_id(capture_id)
+        return self.store.job(raw) if raw else None
+
+    def jobs(self, before: str | None, limit: int) -> list[Job]:
+        """Return at most limit and MAX_JOBS capture jobs, newest first, behind the job `before`.
+
+        Raises:
+            MalformedError: No job has the id `before`.
+        """
+        raw = None if before is None else _capture_id(before)
+        found = None if raw == b"" else self.store.jobs(raw, min(limit, MAX_JOBS))
+        if found is None:
+            raise MalformedError("nextPageToken", "is that of the page before", before)
+        return found
 
     def item(self, path: str, after: int = -1) -> tuple[Item, Sizes]:
         """Return an item by canonical path, with one page of its events from behind `after`.
@@ -145,6 +156,15 @@ class LookUp:
     def backlog(self) -> Backlog:
         """Return what waits longest."""
         return self.store.backlog(self.store.sizes().final)
+
+
+def _capture_id(text: str) -> bytes:
+    """Return the bytes of a capture id, b"" of a text that is none."""
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    return raw if raw.hex() == text and len(raw) == CAPTURE_ID_BYTES else b""
 
 
 def _named(parties: Mapping[bytes, Party], key: bytes | None) -> Party | None:

@@ -3,15 +3,26 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from ledger.core.custody import Finding, ItemState, Step
 from ledger.core.facts import LogIdentity
 
 
+class ErrorBehaviour(StrEnum):
+    """What a rejected event means for the others of its document (EPCIS 2.0 section 12.6)."""
+
+    ROLLBACK = "rollback"
+    PROCEED = "proceed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedSubmission:
-    """A submission whose signature is proven; `document` is None for the registrar's facts."""
+    """A submission whose signature is proven; `document` is None for the registrar's facts.
+
+    The first of two submissions with one digest is stored, with its error behaviour.
+    """
 
     digest: bytes
     party: bytes
@@ -23,6 +34,7 @@ class AcceptedSubmission:
     sealed: bytes
     document: bytes | None
     media_type: str | None
+    error_behaviour: str = ErrorBehaviour.ROLLBACK.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +46,10 @@ class PendingSubmission:
     signer: bytes
     signature: bytes
     issued_ms: int
+    accepted_ms: int
     sealed: bytes
     document: bytes | None
+    error_behaviour: str
 
 
 @dataclass(slots=True)
@@ -77,11 +91,17 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
-    """Content and retained body of a sequenced event."""
+    """Content and retained body of a sequenced event.
+
+    `event_hash` is the CBV 2.0 hash, `event_id` the eventID or that hash as its URI.
+    """
 
     index: int
     party: bytes
     event_digest: bytes
+    event_id: str
+    event_hash: bytes
+    declares_error: bool
     content: bytes
     sealed_secret: bytes
     items_secret: bytes
@@ -91,7 +111,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """What became of one event of a submission."""
+    """What became of one event of a submission; `findings` is a JSON list."""
 
     submission_id: int
     position: int
@@ -99,6 +119,28 @@ class ResultRow:
     log_index: int | None = None
     code: str | None = None
     reason: str | None = None
+    findings: str | None = None
+
+
+class EventName(NamedTuple):
+    """Who names which event how: what decides whether an eventID is used again."""
+
+    event_id: str
+    event_hash: bytes
+    event_digest: bytes
+    party: bytes
+
+
+class Namesakes(NamedTuple):
+    """What the log has under an eventID, error declarations left out.
+
+    `other` has other content, `own` and `foreign` are alike in all but the error declaration, by
+    the same party or by another.
+    """
+
+    other: bool
+    own: bool
+    foreign: bool
 
 
 @dataclass(slots=True)
@@ -139,6 +181,10 @@ class SequencingTransaction(Protocol):
 
     def known_events(self, keys: Collection[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], int]:
         """Return the index of each (party, event digest) that is in the log."""
+        ...
+
+    def namesakes(self, names: Collection[EventName]) -> dict[EventName, Namesakes]:
+        """Return what the log has under the eventIDs of names; those it lacks are left out."""
         ...
 
     def write(self, batch: Batch, sequenced: int) -> None:

@@ -1,8 +1,8 @@
 """What looking up needs from the outside, and the values it answers with."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ledger.core.custody import Finding, ItemState, Status
 from ledger.core.entries import Op
@@ -30,7 +30,11 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What became of one event; `findings` are the open ones with it in their evidence."""
+    """What became of one event.
+
+    `findings` are the open ones of custody with it in their evidence, `details` those of the
+    document's check, as `ledger.service.findings` keeps them.
+    """
 
     position: int
     verdict: str
@@ -38,16 +42,22 @@ class JobResult:
     code: str | None
     reason: str | None
     findings: Sequence[str]
+    details: Sequence[Mapping[str, Any]] = ()
+    event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A capture job; `finished_ms` is the log's clock, absent when nothing of it was logged."""
+    """A capture job; `finished_ms` is the log's clock when it was sequenced.
+
+    In a list `results` are the first rejected ones only.
+    """
 
     digest: bytes
     created_ms: int
     finished_ms: int | None
     running: bool
+    error_behaviour: str
     results: Sequence[JobResult]
 
 
@@ -119,6 +129,13 @@ class ReadStore(Protocol):
 
     def job(self, capture_id: bytes) -> Job | None:
         """Return the job whose submission digest begins with capture_id."""
+        ...
+
+    def jobs(self, before: bytes | None, limit: int) -> list[Job] | None:
+        """Return jobs, newest first, from behind the one whose digest begins with `before`.
+
+        None when there is no such job.
+        """
         ...
 
     def item_events(self, key: bytes, after: int, limit: int) -> list[ItemEvent]:

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from ledger.core.entries import Address, Kind, decode_event, decode_fact, entry_leaf_hash
+from ledger.core.entries import (
+    Address,
+    EventEntry,
+    Kind,
+    decode_event,
+    decode_fact,
+    entry_leaf_hash,
+)
+from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.errors import InvariantError, LedgerError, NotPermittedError, SignatureError
 from ledger.core.facts import (
     LogIdentity,
@@ -23,9 +31,13 @@ from ledger.core.merkle import Levels
 from ledger.core.signatures import recover
 from ledger.core.submission import parse_submission
 from ledger.service.check import CheckedEvent, check_submission
+from ledger.service.event_ids import EventIds, name_finding
+from ledger.service.findings import format_findings
 from ledger.service.ports import (
     Batch,
     Directory,
+    ErrorBehaviour,
+    EventName,
     EventRow,
     LogRow,
     LogStore,
@@ -53,6 +65,10 @@ class _Work:
     def entries(self) -> list[bytes]:
         return self.facts or [event.entry for event in self.events]
 
+    def first(self) -> EventEntry:
+        """Return the first event's entry: all entries have its signer and party."""
+        return decode_event(self.events[0].entry)
+
 
 @dataclass(slots=True)
 class Sequencer:
@@ -78,12 +94,11 @@ class Sequencer:
 
     def _check(self, pending: Sequence[PendingSubmission]) -> list[_Work]:
         parts = [self.vault.open(item.sealed, item.digest) for item in pending]
-        documents = [item.document for item in pending]
-        size = sum(len(document or b"") for document in documents)
+        size = sum(len(item.document or b"") for item in pending)
         jobs = [
-            (part, document)
-            for part, document in zip(parts, documents, strict=True)
-            if document is not None
+            (part, item.document, item.accepted_ms)
+            for part, item in zip(parts, pending, strict=True)
+            if item.document is not None
         ]
         if self.pool is not None and size > INLINE_BYTES and len(jobs) > 1:
             arguments = zip(*jobs, strict=True)
@@ -103,6 +118,10 @@ def _work(item: PendingSubmission, part: bytes, checked: Iterator[list[CheckedEv
     tree.extend([entry_leaf_hash(entry) for entry in work.entries()])
     work.paths = [b"".join(tree.inclusion_proof(i)) for i in range(tree.size)]
     return work
+
+
+def _name(event: CheckedEvent, party: bytes) -> EventName:
+    return EventName(event.event_id, event.event_hash, event.event_digest, party)
 
 
 def _sequence(
@@ -142,6 +161,7 @@ class _Sequencing:
     index: int
     seen_leaves: dict[bytes, int] = field(default_factory=dict)
     seen_events: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    event_ids: EventIds = field(default_factory=EventIds)
 
     def run(self, work: list[_Work]) -> None:
         start = self.index
@@ -159,14 +179,18 @@ class _Sequencing:
     def _load_known(self, work: list[_Work]) -> None:
         leaves = {entry_leaf_hash(entry) for one in work for entry in one.entries()}
         self.seen_leaves = self.transaction.known_leaves(leaves)
+        names = {
+            _name(event, party)
+            for one in work
+            if one.events
+            for party in (one.first().party,)
+            for event in one.events
+            if event.code is None
+        }
         self.seen_events = self.transaction.known_events(
-            {
-                (decode_event(event.entry).party, event.event_digest)
-                for one in work
-                for event in one.events
-                if event.code is None
-            }
+            {(name.party, name.event_digest) for name in names}
         )
+        self.event_ids = EventIds(self.transaction.namesakes(names))
 
     def _add_clock(self) -> None:
         entry = clock(self.batch.clock_ms, self.identity.head_signer).encode()
@@ -203,6 +227,7 @@ class _Sequencing:
     def _result(
         self, one: _Work, position: int, verdict: str, index: int | None = None,
         code: str | None = None, reason: str | None = None,
+        findings: Sequence[DocumentFinding] = (),
     ) -> None:  # fmt: skip
         if reason is not None:
             # Attack: PostgreSQL takes no NUL in a text, and a terminal obeys control characters.
@@ -216,33 +241,72 @@ class _Sequencing:
                 log_index=index,
                 code=code,
                 reason=reason,
+                findings=format_findings(findings),
             )
         )
 
     def _events(self, one: _Work) -> None:
+        """Log a document's events; duplicates are no error, so they roll nothing back.
+
+        Whether anything is refused is known before the first entry gets its index: a document
+        that is rolled back leaves no hole.
+        """
+        entry = one.first()
+        refusals = self._refusals(one, entry)
+        if refusals and one.pending.error_behaviour == ErrorBehaviour.ROLLBACK:
+            cause = min(refusals)
+            rolled_back = ("rolled_back", f"event {cause} of the document was rejected")
+            refusals = {i: refusals.get(i, rolled_back) for i in range(len(one.events))}
         for position, event in enumerate(one.events):
-            if event.code is not None:
-                self._result(one, position, "rejected", None, event.code, event.reason)
-                continue
-            entry = decode_event(event.entry)
-            leaf, key = entry_leaf_hash(event.entry), (entry.party, event.event_digest)
-            known = self.seen_leaves.get(leaf, self.seen_events.get(key))
+            known = self._known(event, entry.party)
             if known is not None:
-                self._result(one, position, "duplicate", known)
-            elif not self.directory.may_sign(entry.signer, entry.party):
-                reason = f"0x{entry.signer.hex()} was not active at index {self.index}"
-                self._result(one, position, "rejected", None, "not_permitted", reason)
+                self._result(one, position, "duplicate", known, findings=event.findings)
+            elif position in refusals:
+                code, reason = refusals[position]
+                self._result(one, position, "rejected", None, code, reason, event.findings)
             else:
-                index = self._log(one, position, event.entry, Kind.EVENT)
-                self.seen_events[key] = index
-                self.batch.events.append(self._event_row(index, entry.party, event))
-                self._result(one, position, "accepted", index)
+                self._event(one, position, event, entry.party)
+
+    def _known(self, event: CheckedEvent, party: bytes) -> int | None:
+        """Return the index of an event that is in the log, or in this batch so far."""
+        if event.code is not None:
+            return None
+        by_content = self.seen_events.get((party, event.event_digest))
+        return self.seen_leaves.get(entry_leaf_hash(event.entry), by_content)
+
+    def _refusals(self, one: _Work, entry: EventEntry) -> dict[int, tuple[str, str]]:
+        """Return code and reason of each event that may not be logged, by position."""
+        refusals = {
+            position: (event.code, event.reason or "")
+            for position, event in enumerate(one.events)
+            if event.code is not None
+        }
+        if not self.directory.may_sign(entry.signer, entry.party):
+            reason = f"0x{entry.signer.hex()} was not active at index {self.index}"
+            for position, event in enumerate(one.events):
+                if self._known(event, entry.party) is None:
+                    refusals.setdefault(position, ("not_permitted", reason))
+        return refusals
+
+    def _event(self, one: _Work, position: int, event: CheckedEvent, party: bytes) -> None:
+        name = _name(event, party)
+        codes = self.event_ids.codes(name, declares_error=event.declares_error, has_id=event.has_id)
+        about = [name_finding(code, event.pointer, event.event_id, position) for code in codes]
+        index = self._log(one, position, event.entry, Kind.EVENT)
+        self.seen_events[party, event.event_digest] = index
+        if not event.declares_error:
+            self.event_ids.add(name)
+        self.batch.events.append(self._event_row(index, party, event))
+        self._result(one, position, "accepted", index, findings=[*about, *event.findings])
 
     def _event_row(self, index: int, party: bytes, event: CheckedEvent) -> EventRow:
         return EventRow(
             index=index,
             party=party,
             event_digest=event.event_digest,
+            event_id=event.event_id,
+            event_hash=event.event_hash,
+            declares_error=event.declares_error,
             content=event.content,
             sealed_secret=self.vault.seal(event.event_secret, event.event_digest),
             items_secret=event.items_secret,

@@ -16,7 +16,9 @@ from ledger.service.ports import AcceptedSubmission
 MAX_GROUP = 512
 MAX_GROUP_BYTES = 32 * 1024 * 1024
 _NAMES = tuple(AcceptedSubmission.__slots__)
-_TYPES = ("bytea", "bytea", "bytea", "bytea", "int8", "int8", "bytea", "bytea", "bytea", "text")
+_TYPES = (
+    "bytea", "bytea", "bytea", "bytea", "int8", "int8", "bytea", "bytea", "bytea", "text", "text",
+)  # fmt: skip
 _COPY = f"COPY submissions ({', '.join(_NAMES)}) FROM STDIN (FORMAT BINARY)"
 _INSERT = (
     f"INSERT INTO submissions ({', '.join(_NAMES)})"  # noqa: S608 -- names are our own columns

@@ -15,8 +15,10 @@ from ledger.service.ports import (
     AcceptedSubmission,
     Batch,
     Directory,
+    EventName,
     Head,
     LogState,
+    Namesakes,
     PendingSubmission,
 )
 from ledger.store import tables as t
@@ -27,6 +29,20 @@ from ledger.store.custody_store import CustodyTables
 MAX_PENDING_BYTES = 32 * 1024 * 1024
 # One sequencer per database, whatever the number of processes: the lock's key is arbitrary.
 SEQUENCER_LOCK = 0x556E62726F6B656E
+# Attack: any number of events under one eventID. Each question ends at its first row.
+_NAMESAKES = text("""
+    SELECT at,
+        EXISTS (SELECT 1 FROM events e WHERE e.event_id = w.event_id AND NOT e.declares_error
+            AND e.event_digest <> w.event_digest) AS other,
+        EXISTS (SELECT 1 FROM events e WHERE e.event_id = w.event_id AND NOT e.declares_error
+            AND e.event_hash = w.event_hash AND e.party = w.party) AS own,
+        EXISTS (SELECT 1 FROM events e WHERE e.event_id = w.event_id AND NOT e.declares_error
+            AND e.event_hash = w.event_hash) AS alike
+    FROM unnest(CAST(:ids AS text[]), CAST(:hashes AS bytea[]), CAST(:digests AS bytea[]),
+        CAST(:parties AS bytea[])) WITH ORDINALITY
+        AS w (event_id, event_hash, event_digest, party, at)
+    WHERE EXISTS (SELECT 1 FROM events e WHERE e.event_id = w.event_id AND NOT e.declares_error)
+""")
 # In the order of the table's columns.
 _IN_LOG = attrgetter(
     "index", "kind", "entry", "leaf_hash", "submission_id", "position", "count", "path"
@@ -52,11 +68,14 @@ class SqlLogStore:
             .subquery()
         )
         query = (
-            select(s.id, s.digest, s.signer, s.signature, s.issued_ms, s.sealed, s.document)
+            select(
+                s.id, s.digest, s.signer, s.signature, s.issued_ms, s.accepted_ms, s.sealed,
+                s.document, s.error_behaviour,
+            )
             .join(waiting, waiting.c.id == s.id)
             .where(waiting.c.before < MAX_PENDING_BYTES)
             .order_by(s.id)
-        )
+        )  # fmt: skip
         with self._engine.connect() as connection:
             return [PendingSubmission(**row._asdict()) for row in connection.execute(query)]
 
@@ -220,6 +239,21 @@ class SqlSequencing:
         )
         return {(row.party, row.event_digest): row.log_index for row in rows}
 
+    def namesakes(self, names: Collection[EventName]) -> dict[EventName, Namesakes]:
+        """Return what the log has under the eventIDs of names; those it lacks are left out."""
+        listed = list(names)
+        columns = {
+            "ids": [one.event_id for one in listed],
+            "hashes": [one.event_hash for one in listed],
+            "digests": [one.event_digest for one in listed],
+            "parties": [one.party for one in listed],
+        }
+        rows = self._connection.execute(_NAMESAKES, columns)
+        return {
+            listed[row.at - 1]: Namesakes(row.other, row.own, row.alike and not row.own)
+            for row in rows
+        }
+
     def write(self, batch: Batch, sequenced: int) -> None:
         """Write the batch and advance `sequenced` by compare-and-swap.
 
@@ -233,10 +267,13 @@ class SqlSequencing:
             connection,
             t.capture_results,
             [
-                (r.submission_id, r.position, r.verdict, r.log_index, r.code, r.reason)
+                (
+                    r.submission_id, r.position, r.verdict, r.log_index, r.code, r.reason,
+                    r.findings, batch.clock_ms,
+                )
                 for r in batch.results
             ],
-        )
+        )  # fmt: skip
         self._write_directory(batch)
         self._finish(batch, sequenced)
 
@@ -245,10 +282,13 @@ class SqlSequencing:
             self._connection,
             t.events,
             [
-                (e.index, e.party, e.event_digest, e.content, e.sealed_secret, e.items_secret)
+                (
+                    e.index, e.party, e.event_digest, e.content, e.sealed_secret, e.items_secret,
+                    e.event_id, e.event_hash, e.declares_error,
+                )
                 for e in batch.events
             ],
-        )
+        )  # fmt: skip
         copy_rows(
             self._connection,
             t.item_rows,

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Engine, select, text
 
 from ledger.core.custody import Finding, FindingClass, ItemState, Rule, Severity, Status
@@ -21,6 +22,9 @@ from ledger.service.read_ports import (
 from ledger.store import tables as t
 
 _OP, _TIME = 5, slice(8, 16)
+MAX_ID = 2**63 - 1
+# Of one job in a list of jobs; the job itself tells all.
+MAX_LISTED_ERRORS = 20
 _SIZES = text("""
     SELECT (SELECT count(*) FROM submission_queue) AS accepted, sequenced, integrated,
         (SELECT coalesce(max(size), 0) FROM heads) AS published,
@@ -31,17 +35,30 @@ _SIZES = text("""
 """)
 # The digest's unique index answers a prefix as a range.
 _JOB = text("""
-    SELECT s.id, s.digest, s.accepted_ms, q.submission_id IS NOT NULL AS running
+    SELECT s.id, s.digest, s.accepted_ms, s.error_behaviour, q.submission_id IS NOT NULL AS running
     FROM submissions s LEFT JOIN submission_queue q ON q.submission_id = s.id
     WHERE s.digest BETWEEN :first AND :last AND s.document IS NOT NULL LIMIT 1
 """)
+_JOBS = text("""
+    SELECT s.id, s.digest, s.accepted_ms, s.error_behaviour, q.submission_id IS NOT NULL AS running,
+        (SELECT finished_ms FROM capture_results r WHERE r.submission_id = s.id LIMIT 1)
+    FROM submissions s LEFT JOIN submission_queue q ON q.submission_id = s.id
+    WHERE s.document IS NOT NULL AND s.id < :before ORDER BY s.id DESC LIMIT :limit
+""")
 _RESULTS = text("""
-    SELECT r.position, r.verdict, r.log_index, r.code, r.reason,
-        coalesce(array_agg(DISTINCT f.code) FILTER (WHERE f.code IS NOT NULL), '{}') AS findings
-    FROM capture_results r
-    LEFT JOIN findings f ON f.evidence @> ARRAY[r.log_index]
-    WHERE r.submission_id = :id
-    GROUP BY r.position, r.verdict, r.log_index, r.code, r.reason ORDER BY r.position
+    SELECT r.position, r.verdict, r.log_index, r.code, r.reason, r.findings AS details,
+        r.finished_ms, (SELECT event_id FROM events e WHERE e.log_index = r.log_index),
+        ARRAY(SELECT DISTINCT code FROM findings f WHERE f.evidence @> ARRAY[r.log_index]
+            ORDER BY code) AS findings
+    FROM capture_results r WHERE r.submission_id = :id ORDER BY r.position
+""")
+_REJECTED = text("""
+    SELECT s.id, r.position, r.code, r.reason, r.findings AS details
+    FROM unnest(CAST(:ids AS bigint[])) AS s (id) CROSS JOIN LATERAL (
+        SELECT * FROM capture_results r WHERE r.submission_id = s.id AND r.verdict = 'rejected'
+        ORDER BY r.position LIMIT :limit
+    ) r
+    ORDER BY r.position
 """)
 _BATCH_CLOCK = text("""
     SELECT entry FROM log_entries WHERE kind = 10 AND log_index < :index
@@ -95,23 +112,33 @@ class SqlReadStore:
 
     def job(self, capture_id: bytes) -> Job | None:
         """Return the job whose submission digest begins with capture_id."""
-        missing = 32 - len(capture_id)
-        span = {"first": capture_id + bytes(missing), "last": capture_id + b"\xff" * missing}
         with self._engine.connect() as connection:
-            row = connection.execute(_JOB, span).one_or_none()
+            row = connection.execute(_JOB, _span(capture_id)).one_or_none()
             if row is None:
                 return None
-            results = [
-                JobResult(**result._asdict())
-                for result in connection.execute(_RESULTS, {"id": row.id})
-            ]
-            return Job(
-                digest=row.digest,
-                created_ms=row.accepted_ms,
-                finished_ms=_finished_ms(connection, results),
-                running=row.running,
-                results=results,
-            )
+            rows = connection.execute(_RESULTS, {"id": row.id}).all()
+            results = [_result(one) for one in rows]
+            known = next((one.finished_ms for one in rows), None)
+            return _job(row, results, known or _finished_ms(connection, results))
+
+    def jobs(self, before: bytes | None, limit: int) -> list[Job] | None:
+        """Return jobs, newest first, from behind the one whose digest begins with `before`.
+
+        None when there is no such job.
+        """
+        with self._engine.connect() as connection:
+            last = MAX_ID
+            if before is not None:
+                row = connection.execute(_JOB, _span(before)).one_or_none()
+                if row is None:
+                    return None
+                last = row.id
+            rows = connection.execute(_JOBS, {"before": last, "limit": limit}).all()
+            rejected: dict[int, list[JobResult]] = {row.id: [] for row in rows}
+            wanted = {"ids": list(rejected), "limit": MAX_LISTED_ERRORS}
+            for one in connection.execute(_REJECTED, wanted):
+                rejected[one.id].append(_rejection(one))
+        return [_job(row, rejected[row.id], row.finished_ms) for row in rows]
 
     def item_events(self, key: bytes, after: int, limit: int) -> list[ItemEvent]:
         """Return entries that name an item, by index, from behind `after`."""
@@ -187,8 +214,49 @@ class SqlReadStore:
         )
 
 
+def _span(capture_id: bytes) -> dict[str, bytes]:
+    missing = 32 - len(capture_id)
+    return {"first": capture_id + bytes(missing), "last": capture_id + b"\xff" * missing}
+
+
+def _job(row: Any, results: list[JobResult], finished_ms: int | None) -> Job:  # noqa: ANN401
+    return Job(
+        digest=row.digest,
+        created_ms=row.accepted_ms,
+        finished_ms=finished_ms,
+        running=row.running,
+        error_behaviour=row.error_behaviour,
+        results=results,
+    )
+
+
+def _result(row: Any) -> JobResult:  # noqa: ANN401 -- a row of the queries above
+    return JobResult(
+        position=row.position,
+        verdict=row.verdict,
+        log_index=row.log_index,
+        code=row.code,
+        reason=row.reason,
+        findings=row.findings,
+        details=orjson.loads(row.details or "[]"),
+        event_id=row.event_id,
+    )
+
+
+def _rejection(row: Any) -> JobResult:  # noqa: ANN401 -- a row of the queries above
+    return JobResult(
+        position=row.position,
+        verdict="rejected",
+        log_index=None,
+        code=row.code,
+        reason=row.reason,
+        findings=(),
+        details=orjson.loads(row.details or "[]"),
+    )
+
+
 def _finished_ms(connection: Connection, results: Collection[JobResult]) -> int | None:
-    """Return the clock of the batch that logged the job's own entries."""
+    """Return the clock of the batch that logged the job's own entries, before revision 0002."""
     own = [one.log_index for one in results if one.verdict == "accepted" and one.log_index]
     if not own:
         return None

@@ -70,7 +70,9 @@ submissions = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("document", LargeBinary),
     Column("media_type", Text),
+    Column("error_behaviour", Text, nullable=False),
     CheckConstraint("octet_length(signature) = 65", name="signature_is_65_bytes"),
+    CheckConstraint("error_behaviour IN ('rollback', 'proceed')", name="known_error_behaviour"),
     _hash32("digest"),
     comment="Accepted: the received bytes; sealed holds the submission part, encrypted. "
     "Without a document: facts by the registrar.",
@@ -92,9 +94,17 @@ capture_results = Table(
     Column("log_index", BigInteger),
     Column("code", Text),
     Column("reason", Text),
+    Column("findings", Text),
+    Column("finished_ms", BigInteger),
     CheckConstraint("verdict IN ('accepted', 'duplicate', 'rejected')", name="known_verdict"),
     CheckConstraint("(verdict = 'rejected') = (log_index IS NULL)", name="logged_unless_rejected"),
-)
+    Index(
+        "ix_capture_results_rejected", "submission_id", "position",
+        postgresql_where=text("verdict = 'rejected'"),
+    ),
+    comment="The answer to the sender. "
+    "findings: JSON, of the document's check and of its eventIDs.",
+)  # fmt: skip
 
 log_entries = Table(
     "log_entries",
@@ -126,8 +136,16 @@ events = Table(
     Column("content", LargeBinary, nullable=False),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("items_secret", LargeBinary, nullable=False),
+    Column("event_id", Text),
+    Column("event_hash", LargeBinary),
+    Column("declares_error", Boolean, nullable=False),
     UniqueConstraint("party", "event_digest", name="uq_events_party_digest"),
-    comment="Content (JCS of the event) and its secret, encrypted.",
+    # The limit of an index entry is 2,704 bytes.
+    CheckConstraint("octet_length(event_id) <= 1024", name="event_id_fits_its_index"),
+    _hash32("event_hash"),
+    Index("ix_events_event_id", "event_id", "declares_error", "event_hash", "party"),
+    comment="Content (JCS of the event) and its secret, encrypted. event_hash: CBV 2.0; event_id: "
+    "the eventID, else that hash as its URI. Both are absent before revision 0002.",
 )  # fmt: skip
 
 item_rows = Table(

@@ -113,7 +113,7 @@ class MemoryLog:
         part = format_submission(built)
         submission = parse_submission(part)
         proven = verify_submission(submission, document, domain.log_id, domain.separator())
-        checked = check_submission(part, document)
+        checked = check_submission(part, document, T0)
         for one in checked:
             if one.code is not None:
                 raise MalformedError(one.code, one.reason or "")

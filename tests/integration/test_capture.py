@@ -45,7 +45,7 @@ def test_a_capture_is_answered_with_a_job_that_ends_final(
     location = answer.headers["location"]
     waiting = api.get(location).json()
     assert waiting["captureID"] == location.rpartition("/")[2]
-    assert (waiting["running"], waiting["success"], waiting["results"]) == (True, False, [])
+    assert (waiting["running"], waiting["success"], waiting["results"]) == (True, True, [])
     assert "finishedAt" not in waiting
     worker.turn()
     job = api.get(location).json()

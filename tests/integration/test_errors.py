@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
-from api.capture import MAX_BODY
+from api.epcis_paths import MAX_BODY
 from ledger.bootstrap import Node
 from ledger.core.eip712 import submission_digest
 from ledger.core.entries import entry_leaf_hash
@@ -72,27 +72,28 @@ BAD_CAPTURES: dict[str, tuple[Callable[[bytes], tuple[bytes, bytes]], str, str]]
     "integer past 2^53": (lambda part: (part, b'{"a":9007199254740993}'), "json", "2^53-1"),
     "lone surrogate": (lambda part: (part, b'{"a":"\\ud800"}'), "json", "surrogate"),
     "too deep": (lambda part: (part, b"[" * 65 + b"]" * 65), "json", "deeper"),
-    "a list": (lambda part: (part, b"[]"), "document", "JSON object"),
+    "no document": (lambda part: (part, b"1"), "document", "JSON object"),
+    "an empty list": (lambda part: (part, b"[]"), "document", "empty list"),
     "another type": (lambda part: (part, b'{"type":"Invoice"}'), "type", "EPCISDocument"),
     "another version": (
         lambda part: (part, DOCUMENT.replace(b'"2.0"', b'"1.2"')),
-        "schemaVersion",
+        "/schemaVersion",
         "2.x",
     ),
     "no events": (
         lambda part: (part, document()),
-        "epcisBody.eventList",
-        "non-empty",
+        "submission.events",
+        "0 events",
     ),
-    "an unknown event": (
-        lambda part: (part, DOCUMENT.replace(b"ObjectEvent", b"QuantityEvent")),
-        "epcisBody.eventList[0].type",
-        "five event types",
+    "an event that is none": (
+        lambda part: (part, DOCUMENT.replace(b'"eventList": [', b'"eventList": [1, ')),
+        "/epcisBody/eventList/0",
+        "object",
     ),
-    "an unknown action": (
-        lambda part: (part, DOCUMENT.replace(b'"ADD"', b'"REMOVE"')),
-        "epcisBody.eventList[0].action",
-        "ADD",
+    "XML that is cut short": (
+        lambda part: (part, b"<EPCISDocument>"),
+        "document",
+        "",
     ),
     "fewer entries than events": (
         lambda part: (part, document(*[commission("urn:x:1")] * 2)),
@@ -140,7 +141,8 @@ def test_a_bad_capture_names_field_rule_and_value(
     sent, raw = make(part)
     if sent is part:
         sent = signed_anew(node, careless, part, raw)
-    answer = post(api, sent, raw)
+    media = "application/xml" if raw.startswith(b"<") else "application/json"
+    answer = post(api, sent, raw, media)
     told = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (
         400,
@@ -220,7 +222,7 @@ def test_a_signer_whom_nobody_registered_is_refused(
 
 @pytest.mark.parametrize(
     ("content_type", "status"),
-    [("text/xml", 415), ("application/xml", 415), ("", 415), ("multipart/form-data", 400)],
+    [("text/csv", 415), ("application/gzip", 415), ("", 415), ("multipart/form-data", 400)],
 )
 def test_another_media_type_is_not_taken(api: httpx.Client, content_type: str, status: int) -> None:
     answer = api.post("/epcis/capture", content=b"<x/>", headers={"content-type": content_type})
@@ -228,11 +230,14 @@ def test_another_media_type_is_not_taken(api: httpx.Client, content_type: str, s
     assert answer.json()["field"] == "content-type"
 
 
-def test_a_document_part_of_another_media_type_is_not_taken(api: httpx.Client, part: bytes) -> None:
-    answer = post(api, part, DOCUMENT, "application/xml")
+@pytest.mark.parametrize("media", ["text/csv", "application/xml"])
+def test_a_document_part_of_another_media_type_is_not_taken(
+    api: httpx.Client, part: bytes, media: str
+) -> None:
+    answer = post(api, part, DOCUMENT, media)
     assert answer.status_code == 415
     assert answer.json()["type"] == "epcisException:UnsupportedMediaTypeException"
-    assert (answer.json()["field"], answer.json()["value"]) == ("document", "application/xml")
+    assert (answer.json()["field"], answer.json()["value"]) == ("document", media)
 
 
 def test_a_body_that_says_it_is_too_large_is_not_read(api: httpx.Client) -> None:
@@ -280,9 +285,11 @@ def test_an_unknown_job_is_not_found(api: httpx.Client, capture_id: str) -> None
 
 
 def test_another_method_is_told_which_are_taken(api: httpx.Client) -> None:
-    answer = api.get("/epcis/capture")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    answer = api.delete("/epcis/capture")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, POST, GET")
     assert answer.json()["status"] == 405
+    assert api.put("/epcis/capture/x").headers["allow"] == "OPTIONS, GET"
+    assert "POST" in api.put("/epcis/events").headers["allow"]
     assert api.delete("/log").status_code == 405
 
 

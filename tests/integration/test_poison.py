@@ -57,7 +57,7 @@ def test_a_reason_that_quotes_a_nul_stops_nobody(
     after = post(api, signed(node, good, honest), good)
     worker.turn()
     (refused,) = api.get(attack.headers["Location"]).json()["results"]
-    assert (refused["verdict"], refused["code"]) == ("rejected", "commitment_mismatch")
+    assert (refused["verdict"], refused["code"]) == ("rejected", "UNKNOWN_MEMBER")
     assert refused["reason"].isprintable()
     assert len(refused["reason"]) <= 500
     (taken,) = api.get(after.headers["Location"]).json()["results"]

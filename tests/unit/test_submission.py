@@ -10,6 +10,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from ledger.core.commitment import commit
+from ledger.core.committed_entries import event_entry
 from ledger.core.eip712 import SigningDomain
 from ledger.core.entries import Address, Op, Z, decode_event, entry_leaf_hash
 from ledger.core.errors import LedgerError, MalformedError, NotPermittedError, SignatureError
@@ -24,7 +25,6 @@ from ledger.core.submission import (
     Submission,
     build_submission,
     doc_hash,
-    event_entry,
     first_difference,
     format_submission,
     parse_submission,

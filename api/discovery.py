@@ -1,0 +1,37 @@
+"""`OPTIONS` under /epcis: which methods, versions and limits a resource has."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from api.epcis_paths import CAPTURE, EPCIS_HEADERS, EVENTS, LIMITS, METHODS
+from api.negotiation import json_is_asked
+from api.routing import problems
+
+# Both behaviours can be asked for: `all` is the standard's word for a server that has them.
+_CAPTURING = {**LIMITS, "GS1-Capture-Error-Behaviour": "all"}
+_ALSO = {CAPTURE: _CAPTURING, EVENTS: LIMITS}
+
+
+class _Options:
+    """Answers for one path of the table."""
+
+    def __init__(self, path: str) -> None:
+        allow = {"Allow": ", ".join(("OPTIONS", *METHODS[path]))}
+        self._headers = {**allow, **EPCIS_HEADERS, **_ALSO.get(path, {})}
+
+    async def options(self) -> Response:
+        """Tell the methods, versions and limits of this resource, in headers."""
+        return Response(status_code=204, headers=self._headers)
+
+
+def discovery() -> APIRouter:
+    """Return a route for each path of the table."""
+    router = APIRouter(tags=["Discovery"], dependencies=[Depends(json_is_asked)])
+    for path in METHODS:
+        described: Any = problems(406)
+        router.add_api_route(
+            path, _Options(path).options, methods=["OPTIONS"], status_code=204,
+            response_class=Response, response_description="In the headers.", responses=described,
+        )  # fmt: skip
+    return router
