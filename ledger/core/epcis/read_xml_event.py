@@ -197,7 +197,7 @@ class EventReader:
         for child in element:
             local = local_of(child)
             if local in ("set", "unset"):
-                self._set(found, local, [DISPOSITION.bare(text_of(child))])
+                self._set(found, local, [_word(DISPOSITION)(child, pointer)])
             else:
                 self._drop(child, pointer)
         return found
@@ -238,10 +238,8 @@ class EventReader:
         if words is None or local_of(element) != "sensorReport":
             return value if name in ("stringValue", "uom") else value.strip(SPACE)
         text = value.strip(SPACE)
-        if text.startswith(_CBV_CURIE):
-            text = _CBV + text[len(_CBV_CURIE) :]
-        bare = words.bare(text)
-        return self._values.names.value(element, value.strip(SPACE)) if bare == text else bare
+        bare = _bare(words, text)
+        return bare if bare in words.words else self._values.names.value(element, text)
 
 
 _TEXTS: Final = (
@@ -256,14 +254,24 @@ _QUANTITY_LISTS: Final = (
 _DOCUMENT_ATTRIBUTES: Final = frozenset(["@schemaVersion", "@creationDate"])
 
 
+def _bare(words: Words, text: str) -> str:
+    """Return the bare word of a value: a URN, a Web URI, or one shortened by the prefix cbv."""
+    return words.bare(_CBV + text[len(_CBV_CURIE) :] if text.startswith(_CBV_CURIE) else text)
+
+
 def _word(words: Words) -> Callable[[Element, str], JsonValue]:
-    return lambda element, _: words.bare(text_of(element))
+    return lambda element, _: _named(words, text_of(element))
+
+
+def _named(words: Words, text: str) -> str:
+    bare = _bare(words, text)
+    return bare if bare in words.words else text
 
 
 def _typed(name: str, words: Words) -> Callable[[Element, str], JsonValue]:
     def read_typed(element: Element, _: str) -> JsonValue:
         kind = element.attrib.get("type")
-        members: Event = {} if kind is None else {"type": words.bare(kind.strip(SPACE))}
+        members: Event = {} if kind is None else {"type": _named(words, kind.strip(SPACE))}
         members[name] = text_of(element)
         return members
 

@@ -1,0 +1,157 @@
+"""GS1 keys of an event as EPC URNs or as Digital Links: the GS1-EPC-Format header (EPCIS 2.0, 12).
+
+Only what is a GS1 key is ever translated, and only where EPCIS has an identifier.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Final
+
+from ledger.core.digital_links import to_digital_link, to_urn
+from ledger.core.epcis.document import Document, Event
+from ledger.core.prefix_lengths import PrefixLengths
+from ledger.core.strict_json import JsonValue
+
+Translation = Callable[[str], str]
+
+
+class EpcFormat(StrEnum):
+    """Values of the GS1-EPC-Format header."""
+
+    NO_PREFERENCE = "No_Preference"
+    ALWAYS_GS1_DIGITAL_LINK = "Always_GS1_Digital_Link"
+    ALWAYS_EPC_URN = "Always_EPC_URN"
+    NEVER_TRANSLATES = "Never_Translates"
+
+
+_TEXTS: Final = ("parentID", "transformationID")
+_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
+_OBJECTS: Final = {"readPoint": "id", "bizLocation": "id"}
+_OBJECT_LISTS: Final = {
+    "quantityList": "epcClass",
+    "childQuantityList": "epcClass",
+    "inputQuantityList": "epcClass",
+    "outputQuantityList": "epcClass",
+    "sourceList": "source",
+    "destinationList": "destination",
+    "bizTransactionList": "bizTransaction",
+}
+_URN: Final = "urn:epc:"
+
+
+def in_format(event: Event, wanted: EpcFormat, lengths: PrefixLengths) -> Event:
+    """Return an event whose GS1 keys are in the format that was asked for.
+
+    Args:
+        event: As it is stored; it is not changed.
+        wanted: The header's value.
+        lengths: Company prefixes that are known; a Digital Link of another company stays one.
+    """
+    if wanted is EpcFormat.ALWAYS_GS1_DIGITAL_LINK:
+        # What is a link already stays on the sender's domain.
+        return _translated(event, lambda text: to_digital_link(text) if _is_urn(text) else text)
+    if wanted is EpcFormat.ALWAYS_EPC_URN:
+        return _translated(event, lambda text: to_urn(text, lengths))
+    return event
+
+
+def learn_prefixes(document: Document) -> PrefixLengths:
+    """Return the company prefixes that a document's events and master data show by their URNs."""
+    lengths = PrefixLengths()
+    for event in document.events:
+        learn_from_event(event, lengths)
+    for identifier in _head_identifiers(document.members):
+        lengths.learn(identifier)
+    return lengths
+
+
+def learn_from_event(event: Event, lengths: PrefixLengths) -> None:
+    """Learn the company prefixes that one event shows."""
+
+    def seen(text: str) -> str:
+        lengths.learn(text)
+        return text
+
+    _translated(event, seen)
+
+
+def _is_urn(text: str) -> bool:
+    return text[: len(_URN)].lower() == _URN
+
+
+def _translated(event: Event, translation: Translation) -> Event:
+    translated = dict(event)
+    for name in _TEXTS:
+        if name in event:
+            translated[name] = _text(event[name], translation)
+    for name in _LISTS:
+        listed = event.get(name)
+        if isinstance(listed, list):
+            translated[name] = [_text(one, translation) for one in listed]
+    for name, member in _OBJECTS.items():
+        if name in event:
+            translated[name] = _object(event[name], member, translation)
+    for name, member in _OBJECT_LISTS.items():
+        listed = event.get(name)
+        if isinstance(listed, list):
+            translated[name] = [_object(one, member, translation) for one in listed]
+    sensors = event.get("sensorElementList")
+    if isinstance(sensors, list):
+        translated["sensorElementList"] = [_sensors(one, translation) for one in sensors]
+    return translated
+
+
+def _text(value: JsonValue, translation: Translation) -> JsonValue:
+    return translation(value) if isinstance(value, str) else value
+
+
+def _object(value: JsonValue, member: str, translation: Translation) -> JsonValue:
+    if not isinstance(value, dict) or member not in value:
+        return value
+    return {**value, member: _text(value[member], translation)}
+
+
+def _sensors(element: JsonValue, translation: Translation) -> JsonValue:
+    if not isinstance(element, dict):
+        return element
+    translated = dict(element)
+    if "sensorMetadata" in element:
+        translated["sensorMetadata"] = _object(element["sensorMetadata"], "deviceID", translation)
+    reports = element.get("sensorReport")
+    if isinstance(reports, list):
+        translated["sensorReport"] = [_object(one, "deviceID", translation) for one in reports]
+    return translated
+
+
+def _head_identifiers(members: Event) -> Iterator[str]:
+    for name in ("sender", "receiver"):
+        value = members.get(name)
+        if isinstance(value, str):
+            yield value
+    header = members.get("epcisHeader")
+    master = header.get("epcisMasterData") if isinstance(header, dict) else None
+    yield from _vocabulary_identifiers(master)
+    body = members.get("epcisBody")
+    results = body.get("queryResults") if isinstance(body, dict) else None
+    yield from _vocabulary_identifiers(
+        results.get("resultsBody") if isinstance(results, dict) else None
+    )
+
+
+def _vocabulary_identifiers(holder: JsonValue) -> Iterator[str]:
+    for vocabulary in _dicts(holder, "vocabularyList"):
+        for element in _dicts(vocabulary, "vocabularyElementList"):
+            children = element.get("children")
+            for identifier in [
+                element.get("id"),
+                *(children if isinstance(children, list) else ()),
+            ]:
+                if isinstance(identifier, str):
+                    yield identifier
+
+
+def _dicts(holder: JsonValue, name: str) -> Iterator[Event]:
+    listed = holder.get(name) if isinstance(holder, dict) else None
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict):
+            yield one
