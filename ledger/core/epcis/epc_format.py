@@ -13,6 +13,7 @@ from ledger.core.prefix_lengths import PrefixLengths
 from ledger.core.strict_json import JsonValue
 
 Translation = Callable[[str], str]
+Translator = Callable[[JsonValue, Translation], JsonValue]
 
 
 class EpcFormat(StrEnum):
@@ -24,18 +25,6 @@ class EpcFormat(StrEnum):
     NEVER_TRANSLATES = "Never_Translates"
 
 
-_TEXTS: Final = ("parentID", "transformationID")
-_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
-_OBJECTS: Final = {"readPoint": "id", "bizLocation": "id"}
-_OBJECT_LISTS: Final = {
-    "quantityList": "epcClass",
-    "childQuantityList": "epcClass",
-    "inputQuantityList": "epcClass",
-    "outputQuantityList": "epcClass",
-    "sourceList": "source",
-    "destinationList": "destination",
-    "bizTransactionList": "bizTransaction",
-}
 _URN: Final = "urn:epc:"
 
 
@@ -80,47 +69,61 @@ def _is_urn(text: str) -> bool:
 
 
 def _translated(event: Event, translation: Translation) -> Event:
-    translated = dict(event)
-    for name in _TEXTS:
-        if name in event:
-            translated[name] = _text(event[name], translation)
-    for name in _LISTS:
-        listed = event.get(name)
-        if isinstance(listed, list):
-            translated[name] = [_text(one, translation) for one in listed]
-    for name, member in _OBJECTS.items():
-        if name in event:
-            translated[name] = _object(event[name], member, translation)
-    for name, member in _OBJECT_LISTS.items():
-        listed = event.get(name)
-        if isinstance(listed, list):
-            translated[name] = [_object(one, member, translation) for one in listed]
-    sensors = event.get("sensorElementList")
-    if isinstance(sensors, list):
-        translated["sensorElementList"] = [_sensors(one, translation) for one in sensors]
-    return translated
+    return {
+        name: _TRANSLATORS[name](value, translation) if name in _TRANSLATORS else value
+        for name, value in event.items()
+    }
 
 
 def _text(value: JsonValue, translation: Translation) -> JsonValue:
     return translation(value) if isinstance(value, str) else value
 
 
-def _object(value: JsonValue, member: str, translation: Translation) -> JsonValue:
-    if not isinstance(value, dict) or member not in value:
-        return value
-    return {**value, member: _text(value[member], translation)}
+def _each(translator: Translator) -> Translator:
+    def translate_each(value: JsonValue, translation: Translation) -> JsonValue:
+        if not isinstance(value, list):
+            return value
+        return [translator(one, translation) for one in value]
+
+    return translate_each
 
 
-def _sensors(element: JsonValue, translation: Translation) -> JsonValue:
-    if not isinstance(element, dict):
-        return element
-    translated = dict(element)
-    if "sensorMetadata" in element:
-        translated["sensorMetadata"] = _object(element["sensorMetadata"], "deviceID", translation)
-    reports = element.get("sensorReport")
-    if isinstance(reports, list):
-        translated["sensorReport"] = [_object(one, "deviceID", translation) for one in reports]
-    return translated
+def _members(translators: dict[str, Translator]) -> Translator:
+    def translate_members(value: JsonValue, translation: Translation) -> JsonValue:
+        if not isinstance(value, dict):
+            return value
+        found = {
+            name: translators[name](value[name], translation)
+            for name in translators.keys() & value.keys()
+        }
+        return {**value, **found}
+
+    return translate_members
+
+
+_DEVICE: Final = _members({"deviceID": _text})
+_QUANTITIES: Final = _each(_members({"epcClass": _text}))
+# Where EPCIS has an identifier (EPCIS 2.0 section 7.3); all else is never looked at.
+_TRANSLATORS: Final[dict[str, Translator]] = {
+    "parentID": _text,
+    "transformationID": _text,
+    "epcList": _each(_text),
+    "childEPCs": _each(_text),
+    "inputEPCList": _each(_text),
+    "outputEPCList": _each(_text),
+    "quantityList": _QUANTITIES,
+    "childQuantityList": _QUANTITIES,
+    "inputQuantityList": _QUANTITIES,
+    "outputQuantityList": _QUANTITIES,
+    "readPoint": _members({"id": _text}),
+    "bizLocation": _members({"id": _text}),
+    "sourceList": _each(_members({"source": _text})),
+    "destinationList": _each(_members({"destination": _text})),
+    "bizTransactionList": _each(_members({"bizTransaction": _text})),
+    "sensorElementList": _each(
+        _members({"sensorMetadata": _DEVICE, "sensorReport": _each(_DEVICE)})
+    ),
+}
 
 
 def _head_identifiers(members: Event) -> Iterator[str]:

@@ -238,8 +238,8 @@ class EventReader:
         if words is None or local_of(element) != "sensorReport":
             return value if name in ("stringValue", "uom") else value.strip(SPACE)
         text = value.strip(SPACE)
-        bare = _bare(words, text)
-        return bare if bare in words.words else self._values.names.value(element, text)
+        bare = _named(words, text)
+        return self._values.names.value(element, text) if bare == text else bare
 
 
 _TEXTS: Final = (
@@ -254,18 +254,15 @@ _QUANTITY_LISTS: Final = (
 _DOCUMENT_ATTRIBUTES: Final = frozenset(["@schemaVersion", "@creationDate"])
 
 
-def _bare(words: Words, text: str) -> str:
-    """Return the bare word of a value: a URN, a Web URI, or one shortened by the prefix cbv."""
-    return words.bare(_CBV + text[len(_CBV_CURIE) :] if text.startswith(_CBV_CURIE) else text)
+def _named(words: Words, text: str) -> str:
+    """Return the bare word of a URN, a Web URI, or one shortened by the prefix cbv; or the text."""
+    curie = text.startswith(_CBV_CURIE)
+    bare = words.bare(_CBV + text[len(_CBV_CURIE) :] if curie else text)
+    return bare if bare in words.words else text
 
 
 def _word(words: Words) -> Callable[[Element, str], JsonValue]:
     return lambda element, _: _named(words, text_of(element))
-
-
-def _named(words: Words, text: str) -> str:
-    bare = _bare(words, text)
-    return bare if bare in words.words else text
 
 
 def _typed(name: str, words: Words) -> Callable[[Element, str], JsonValue]:
