@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from ledger.core.digital_links import ORIGIN, to_digital_link
+from ledger.core.digital_links import ORIGIN
 from ledger.core.epcis.hash_order import As
 from ledger.core.epcis.namespaces import Namespaces
 from ledger.core.epcis.vocabulary import (
@@ -16,7 +16,9 @@ from ledger.core.epcis.vocabulary import (
     SOURCE_DESTINATION,
     Words,
 )
+from ledger.core.errors import MalformedError
 from ledger.core.gs1_keys import find_path_of_link
+from ledger.core.identifiers import canonical_path
 from ledger.core.strict_json import JsonValue
 
 _TIME = re.compile(
@@ -104,10 +106,11 @@ def _uri(text: str, names: Namespaces) -> str:
     if text.startswith(_CBV_URN):
         return _cbv_web_uri(text)
     text = names.expanded_uri(text)
-    link = to_digital_link(text)
-    if link == text:
-        link = _link_of_any_check_digit(text)
-    return _unescaped(link) if link.startswith(ORIGIN) else link
+    try:
+        path = canonical_path(text)
+    except MalformedError:
+        path = _path_of_any_check_digit(text)
+    return _link(path) if path.startswith("/") else text
 
 
 def _cbv_web_uri(text: str) -> str:
@@ -117,13 +120,12 @@ def _cbv_web_uri(text: str) -> str:
     return text
 
 
-def _link_of_any_check_digit(text: str) -> str:
-    """Write a Digital Link in its form although it names nothing: a hash judges no check digit."""
+def _path_of_any_check_digit(text: str) -> str:
+    """Return the path of a Digital Link that names nothing: a hash judges no check digit."""
     link = _LINK.match(text)
-    path = None if link is None else find_path_of_link(link[1], verify_check_digit=False)
-    return text if path is None else ORIGIN + path
+    return (link and find_path_of_link(link[1], verify_check_digit=False)) or ""
 
 
-def _unescaped(link: str) -> str:
+def _link(path: str) -> str:
     # Digital Link URI Syntax 1.2 table 7-1 leaves bare what the ledger's canonical path escapes.
-    return link.replace("%27", "'").replace("%3B", ";").replace("%3D", "=")
+    return ORIGIN + path.replace("%27", "'").replace("%3B", ";").replace("%3D", "=")
