@@ -44,12 +44,16 @@ Values = dict[Column, str]
 
 LOST: Final = "LOST_IN_CONVERSION"
 ADDED: Final = "ADDED_IN_CONVERSION"
+SPLIT: Final = "SPLIT_IN_CONVERSION"
 _MESSAGES: Final = {
     LOST: "a table has no column for this",
     ADDED: "whoever reads the table will take the event to say this too",
+    SPLIT: "its rows are read as several events, one for each lot",
 }
 # As much of a value as a person wants to see of it.
 _SHOWN: Final = 200
+_CONTAINERS: Final = frozenset(["", "epcisBody", "queryResults", "resultsBody"])
+_OF_A_DOCUMENT: Final = frozenset(["@context", "type", "schemaVersion", "creationDate", "id"])
 # Given by whoever captures the event: the ledger that takes the table gives its own.
 _GIVEN_ANEW: Final = frozenset(["@context", "recordTime"])
 _LISTS: Final = frozenset(
@@ -75,14 +79,16 @@ class Exported:
 def rows_of(document: Document) -> Exported:
     """Return a document's events as rows."""
     rows: list[Values] = []
-    losses = [_finding(LOST, f"/{name}", value, None) for name, value in _beside_events(document)]
+    losses = [_finding(LOST, pointer, value, None) for pointer, value in _beside_events(document)]
     for i, event in enumerate(document.events):
         made = _rows(event)
-        rows += made
+        differences = _differences(event, made)
         losses += [
             _finding(code, f"{document.pointers[i]}{pointer}", value, i)
-            for code, pointer, value in _differences(event, made)
+            for code, pointer, value in differences
         ]
+        if differences[:1] != [(LOST, "", event)]:
+            rows += made
     columns = [column for column in Column if any(row.get(column) for row in rows)]
     return Exported(
         columns=columns, losses=losses,
@@ -91,14 +97,26 @@ def rows_of(document: Document) -> Exported:
 
 
 def _beside_events(document: Document) -> Iterator[tuple[str, JsonValue]]:
-    carried = {"@context", "type", "schemaVersion", "creationDate", "id"}
-    return ((name, value) for name, value in document.members.items() if name not in carried)
+    """Yield what a document says beside its events; its containers are walked through."""
+    waiting: list[tuple[str, JsonValue]] = [("", document.members)]
+    while waiting:
+        pointer, value = waiting.pop()
+        if isinstance(value, dict) and pointer.rpartition("/")[2] in _CONTAINERS:
+            waiting += [
+                (f"{pointer}/{name}", one)
+                for name, one in reversed(value.items())
+                if pointer or name not in _OF_A_DOCUMENT
+            ]
+        else:
+            yield pointer, value
 
 
 def _finding(code: str, pointer: str, value: JsonValue, event: int | None) -> DocumentFinding:
     return DocumentFinding(
         code=code, severity=Severity.LOW, pointer=pointer, event=event,
-        value=value if isinstance(value, str) else canonical_json(value).decode()[:_SHOWN],
+        value=value
+        if value is None or isinstance(value, str)
+        else canonical_json(value).decode()[:_SHOWN],
         message=_MESSAGES[code],
     )  # fmt: skip
 
@@ -237,11 +255,16 @@ def _differences(event: Event, rows: Sequence[Values]) -> list[tuple[str, str, J
         ],
     )
     again = events_of(table, _ITSELF, zones=lambda _name, _local: None, created="")
+    if not again.document.events or any(
+        one.finding.severity is Severity.ERROR for one in again.findings
+    ):
+        return [(LOST, "", event)]
     theirs = [one for made in again.document.events for one in _statements(made)]
     ours = list(_statements(event))
     said, meant = {meaning for _, meaning, _ in theirs}, {meaning for _, meaning, _ in ours}
     lost = [(LOST, pointer, value) for pointer, meaning, value in ours if meaning not in said]
-    return lost + [
+    several = [(SPLIT, "", None)] if len(again.document.events) > 1 else []
+    return [*several, *lost] + [
         (ADDED, pointer, value) for pointer, meaning, value in theirs if meaning not in meant
     ]
 

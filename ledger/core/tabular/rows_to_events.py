@@ -86,7 +86,7 @@ def _document(events: Sequence[Event], created: str) -> Document:
         context.append({"cbvmda": MASTER_DATA_NAMESPACE})
     members: dict[str, JsonValue] = {
         "@context": context, "type": Kind.CAPTURE.value, "schemaVersion": "2.0",
-        "creationDate": created,
+        "creationDate": created, "epcisBody": {},
     }  # fmt: skip
     return Document(
         format=Format.JSON, kind=Kind.CAPTURE, members=members,
