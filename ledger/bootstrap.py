@@ -28,6 +28,7 @@ from ledger.keystore import Keystore, resolve_password
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
 from ledger.service.audit import Auditor
+from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.look_up import LookUp
 from ledger.service.prove import Prover
@@ -39,6 +40,7 @@ from ledger.settings import Settings, prepare_home
 from ledger.store.anchor_store import SqlAnchorStore
 from ledger.store.audit_store import open_audit_store
 from ledger.store.database import EmbeddedPostgres, migrate, open_engine
+from ledger.store.index_store import SqlIndexStore
 from ledger.store.intake import Intake
 from ledger.store.log_store import SqlLogStore
 from ledger.store.proof_store import SqlProofStore
@@ -110,6 +112,10 @@ class Node:
     def integrator(self) -> Integrator:
         """Return the integrator."""
         return Integrator(store=self.log)
+
+    def indexer(self) -> Indexer:
+        """Return the indexer."""
+        return Indexer(store=SqlIndexStore(self.engine))
 
     def publisher(self) -> Publisher:
         """Return the publisher."""

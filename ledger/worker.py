@@ -1,4 +1,4 @@
-"""The loop: sequence -> integrate -> publish -> anchor, one process, safe to kill anywhere.
+"""The loop: sequence, integrate, publish, anchor, index; one process, safe to kill anywhere.
 
 Each step is a transaction of its own or repeats the same bytes, so the loop has no state: after a
 kill it starts again and finds in the database where it was. A chain that cannot be reached stops
@@ -23,6 +23,7 @@ from ledger.bootstrap import open_node
 from ledger.clock import now_ms
 from ledger.core.errors import InvariantError, LedgerError
 from ledger.service.anchor import Anchorer
+from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.publish import Publisher
 from ledger.service.sequence import Sequencer
@@ -45,6 +46,10 @@ class Services(Protocol):
         """Return the integrator."""
         ...
 
+    def indexer(self) -> Indexer:
+        """Return the indexer."""
+        ...
+
     def publisher(self) -> Publisher:
         """Return the publisher."""
         ...
@@ -61,6 +66,7 @@ class Worker:
         """Make the services; nothing runs yet."""
         self._sequencer = node.sequencer(pool)
         self._integrator = node.integrator()
+        self._indexer = node.indexer()
         self._publisher = node.publisher()
         self._anchorer = node.anchorer()
         self._said = ""
@@ -88,6 +94,8 @@ class Worker:
             moved |= self._anchorer.run(at_ms=now_ms())
         except LedgerError as error:
             self._warn(f"anchoring waits: {error}")
+        # Last: what queries read is derived, and keeps neither heads nor anchors waiting.
+        moved |= bool(self._indexer.run())
         return moved
 
     def run(self, settings: Settings, stop: threading.Event) -> None:

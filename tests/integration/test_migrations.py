@@ -7,7 +7,10 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.bootstrap import Node
-from ledger.store import subscription_tables  # noqa: F401 -- adds its tables to the metadata
+from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
+    query_tables,
+    subscription_tables,
+)
 from ledger.store.database import migrate
 from ledger.store.tables import APPEND_ONLY, metadata
 from ledger.worker import Worker

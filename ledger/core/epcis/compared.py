@@ -10,6 +10,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
+from ledger.core.epcis.namespaces import namespaces_of
 from ledger.core.epcis.vocabulary import Words
 from ledger.core.errors import MalformedError
 from ledger.core.events import event_time_ms
@@ -18,34 +19,36 @@ from ledger.core.strict_json import JsonValue
 
 Prefixes = Mapping[str, str]
 
-# What the standard context binds (EPCIS 2.0, epcis-context.jsonld).
-STANDARD_PREFIXES: Final[Prefixes] = {
-    "epcis": "https://ref.gs1.org/epcis/",
-    "cbv": "https://ref.gs1.org/cbv/",
-    "cbvmda": "urn:epcglobal:cbv:mda:",
-    "gs1": "https://gs1.org/voc/",
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-    "dcterms": "http://purl.org/dc/terms/",
-}
+# What the standard context binds.
+STANDARD_PREFIXES: Final[Prefixes] = namespaces_of().meanings
 # A GIN entry has to fit a third of a page; longer values keep their beginning, to be sorted by it,
 # and are told apart by a digest. A cut value is longer than any whole one: none imitates another.
 MAX_TERM_BYTES: Final = 256
+# A column shares a B-tree entry of 2,704 bytes with a time and an index.
+MAX_FIELD_BYTES: Final = 1024
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 # Beyond it a double is infinite.
 _MAX_DIGITS: Final = 300
 
 
-def term(name: str, value: str) -> str:
-    """Return the term of a value under a name; PostgreSQL can store every one of them."""
-    text = f"{name}={value}"
-    raw = text.encode(errors="surrogatepass")
-    if len(raw) <= MAX_TERM_BYTES and "\0" not in text:
+def kept(text: str, limit: int = MAX_TERM_BYTES) -> str:
+    """Return a text as PostgreSQL can store and index it: whole, or its beginning and a digest."""
+    raw = text.encode()
+    if len(raw) <= limit and "\0" not in text:
         return text
-    start = raw[:MAX_TERM_BYTES].decode(errors="ignore").replace("\0", "?")
+    start = raw[:limit].decode(errors="ignore").replace("\0", "?")
     return f"{start}#{sha256(raw).hexdigest()}"
+
+
+def field(text: str) -> str:
+    """Return the value of a column as it is kept."""
+    return kept(text, MAX_FIELD_BYTES)
+
+
+def term(name: str, value: str) -> str:
+    """Return the term of a value under a name."""
+    return kept(f"{name}={value}")
 
 
 def is_uri(text: str) -> bool:
@@ -137,16 +140,3 @@ def qualified(name: str, prefixes: Prefixes) -> str | None:
             return qualified(found, {})
         namespace = found
     return f"{namespace.rstrip('#/:')}#{local}" if namespace and local else None
-
-
-def context_prefixes(context: JsonValue, known: Prefixes = STANDARD_PREFIXES) -> Prefixes:
-    """Return the known prefixes with those that a JSON-LD context binds."""
-    listed = context if isinstance(context, list) else [context]
-    bound = {
-        name: value
-        for part in listed
-        if isinstance(part, dict)
-        for name, value in part.items()
-        if isinstance(value, str) and not name.startswith("@")
-    }
-    return {**known, **bound} if bound else known

@@ -100,12 +100,10 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class HasAttribute:
-    """Master data gives the value of a field (or of an extension's term name) an attribute."""
+    """Master data of the value of a field, or of an extension by its name, has one of the terms."""
 
     field: Field | str
-    attributes: tuple[str, ...]
-    values: tuple[str, ...] | None = None
-    """None: whatever the value."""
+    terms: tuple[str, ...]
 
 
 Condition: TypeAlias = (

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from ledger.core.epcis.compared import STANDARD_PREFIXES, Prefixes, context_prefixes
+from ledger.core.epcis.compared import STANDARD_PREFIXES, Prefixes
 from ledger.core.epcis.conditions import Condition, Moment
 from ledger.core.epcis.given import Given, QueryParameterError
+from ledger.core.epcis.namespaces import namespaces_of
 from ledger.core.epcis.query_parameters import condition, order
 from ledger.core.errors import LedgerError
 from ledger.core.strict_json import JsonValue
@@ -68,7 +69,8 @@ def parse_query(members: Mapping[str, JsonValue], prefixes: Prefixes = STANDARD_
         QueryParameterError: a parameter does not exist, or does not take its value.
         QueryTooComplexError: it is beyond MAX_PARAMETERS or MAX_VALUES.
     """
-    bound = context_prefixes(members.get("@context"), prefixes)
+    context = members.get("@context")
+    bound = prefixes if context is None else {**prefixes, **namespaces_of(context).meanings}
     given = {
         name: value if isinstance(value, list) else [value]
         for name, value in members.items()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from ledger.core.epcis.compared import decimal, find_time_ms, qualified, spellings, term, word
+from ledger.core.epcis.compared import decimal, find_time_ms, kept, qualified, spellings, term, word
 from ledger.core.epcis.conditions import (
     Comparison,
     Condition,
@@ -73,7 +73,7 @@ def existence(name: str) -> Parser:
             return None
         if value not in (None, True, "", "true", "1", "null"):
             raise given.refused("is true, or nothing", value)
-        return HasTerm((name,))
+        return HasTerm((kept(name),))
 
     return parse
 
@@ -128,10 +128,10 @@ def _extension(given: Given, match: re.Match[str]) -> Condition | None:
     value, comparison = given.single(), Comparison[match[1]]
     time_ms, number = find_time_ms(value), decimal(value)
     if time_ms is not None:
-        return HasNumber(f"{name}@", comparison, (float(time_ms),))
+        return HasNumber(kept(f"{name}@"), comparison, (float(time_ms),))
     if number is None:
         raise given.refused("is a number or a time", value)
-    return HasNumber(name, comparison, (compared(number),))
+    return HasNumber(kept(name), comparison, (compared(number),))
 
 
 def _equal(given: Given, name: str) -> Condition:
@@ -152,11 +152,14 @@ def _attribute(given: Given, match: re.Match[str]) -> Condition:
         field = rest if name is None else name
         if field != rest:
             raise given.refused("is HASATTR_ and a field", given.name)
-        return HasAttribute(_field(given, field), tuple(given.texts()))
+        names = [qualified(one, given.prefixes) or one for one in given.texts()]
+        return HasAttribute(_field(given, field), tuple(map(kept, names)))
     field, _, attribute = rest.partition("_") if name else rest.rpartition("_")
     if not field or not attribute:
         raise given.refused("is EQATTR_, a field, _ and an attribute", given.name)
-    return HasAttribute(_field(given, field), (attribute,), tuple(given.texts()))
+    named = qualified(attribute, given.prefixes) or attribute
+    terms = tuple(term(named, value) for value in given.texts())
+    return HasAttribute(_field(given, field), terms)
 
 
 def _field(given: Given, name: str) -> Field | str:

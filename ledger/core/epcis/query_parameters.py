@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ledger.core.epcis.compared import STANDARD_PREFIXES, is_uri, term
+from ledger.core.epcis.compared import STANDARD_PREFIXES, field, identity, is_uri, term
 from ledger.core.epcis.conditions import (
     AtTime,
     Comparison,
@@ -44,7 +44,7 @@ def _event_type(given: Given) -> HasField:
         if name not in EVENT_TYPES and not is_uri(name):
             raise given.refused("is one of the five event types or a URI", text)
         types.append(name)
-    return HasField(Field.EVENT_TYPE, tuple(types))
+    return HasField(Field.EVENT_TYPE, tuple(map(field, types)))
 
 
 def _action(given: Given) -> HasField:
@@ -54,24 +54,28 @@ def _action(given: Given) -> HasField:
     return HasField(Field.ACTION, tuple(given.texts()))
 
 
-def _word_field(field: Field, words: Words) -> Callable[[Given], Condition]:
-    return lambda given: HasField(field, given.words(words))
+def _word_field(column: Field, words: Words) -> Callable[[Given], Condition]:
+    return lambda given: HasField(column, tuple(map(field, given.words(words))))
 
 
 def _word_term(name: str, words: Words) -> Callable[[Given], Condition]:
     return lambda given: HasTerm(tuple(term(name, one) for one in given.words(words)))
 
 
-def _place(field: Field) -> Callable[[Given], Condition]:
-    return lambda given: HasField(field, given.identities())
+def _place(column: Field) -> Callable[[Given], Condition]:
+    return lambda given: HasField(column, tuple(map(field, given.identities())))
 
 
-def _within(field: Field) -> Callable[[Given], Condition]:
-    return lambda given: Within(field, given.identities())
+def _within(column: Field) -> Callable[[Given], Condition]:
+    return lambda given: Within(column, tuple(map(field, given.identities())))
 
 
 def _uri_term(name: str) -> Callable[[Given], Condition]:
     return lambda given: HasTerm(tuple(term(name, one) for one in given.identities()))
+
+
+def _name_term(name: str) -> Callable[[Given], Condition]:
+    return lambda given: HasTerm(tuple(term(name, identity(one)) for one in given.texts()))
 
 
 def _text_term(name: str) -> Callable[[Given], Condition]:
@@ -93,7 +97,7 @@ def _boolean_term(given: Given) -> Condition:
 
 
 def _event_id(given: Given) -> HasField:
-    return HasField(Field.EVENT_ID, tuple(given.texts()))
+    return HasField(Field.EVENT_ID, tuple(map(field, given.texts())))
 
 
 def _moment(moment: Moment, comparison: Comparison) -> Callable[[Given], Condition]:
@@ -157,7 +161,7 @@ FIXED: Final[Mapping[str, Parser]] = {
     "WD_readPoint": _within(Field.READ_POINT),
     "EQ_bizLocation": _place(Field.BIZ_LOCATION),
     "WD_bizLocation": _within(Field.BIZ_LOCATION),
-    "EQ_transformationID": _text_term("transformationID"),
+    "EQ_transformationID": _name_term("transformationID"),
     # Roles of docs/spec/entry.md: epcList, parentID, childEPCs, inputEPCList, outputEPCList.
     "MATCH_epc": _items(0, 2),
     "MATCH_parentID": _items(1),

@@ -2,7 +2,10 @@
 
 from alembic import context
 
-from ledger.store import subscription_tables  # noqa: F401 -- adds its tables to the metadata
+from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
+    query_tables,
+    subscription_tables,
+)
 from ledger.store.tables import metadata
 
 connection = context.config.attributes.get("connection")
