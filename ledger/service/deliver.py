@@ -122,7 +122,7 @@ class Deliverer:
     def _begin(self, held: Held, subscription: Subscription) -> bool:
         if subscription.initial_ms is None:
             raise InvariantError(f"subscription {subscription.id} begins nowhere")
-        cursor = held.cursor_before(subscription.initial_ms)
+        cursor = self.store.cursor_before(subscription.initial_ms)
         if cursor is not None:
             held.move(cursor, None)
         return cursor is not None
@@ -141,16 +141,14 @@ class Deliverer:
     def _prepare_rows(
         self, held: Held, subscription: Subscription, cursor: int, up_to: int, found: Rows
     ) -> bool:
-        rows = _bounded(found)
+        rows = bounded(found)
         is_run = subscription.run_to is not None
         says_nothing = is_run and subscription.report_if_empty and subscription.run_from == cursor
         if not rows and not says_nothing:
             held.move(up_to, self._next_ms(subscription) if is_run else None)
             # A run that found nothing is over; a stream has seen all there is.
             return False
-        # Short of the limit, nothing else matches up to the end.
-        is_all = len(rows) == len(found) < subscription.batch
-        last = up_to if is_all else rows[-1][0]
+        last = reached(rows, found, subscription.batch, up_to)
         at_ms = self.now_ms()
         held.prepare(
             Delivery(
@@ -240,14 +238,19 @@ class Deliverer:
         return parse_schedule(members).next_after(self.now_ms())
 
 
-def _bounded(rows: Rows) -> Rows:
-    """Return as many rows as one body takes, at least one."""
+def bounded(found: Rows) -> Rows:
+    """Return as many of the rows that were found as one body takes, at least one."""
     size = 0
-    for count, (_, raw) in enumerate(rows):
+    for count, (_, raw) in enumerate(found):
         size += len(raw)
         if count and size > MAX_BODY:
-            return rows[:count]
-    return rows
+            return found[:count]
+    return found
+
+
+def reached(taken: Rows, found: Rows, limit: int, up_to: int) -> int:
+    """Return the position that taken rows reach: short of the limit, nothing else matches."""
+    return up_to if len(taken) == len(found) < limit else taken[-1][0]
 
 
 def _body(subscription: Subscription, rows: Rows, last: int, at_ms: int) -> bytes:

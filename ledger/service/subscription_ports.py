@@ -120,8 +120,12 @@ class SubscriptionStore(Protocol):
         """Return how many entries the log has."""
         ...
 
+    def cursor_before(self, record_ms: int) -> int | None:
+        """Return the last log index recorded before a time, None while the log's clock is there."""
+        ...
+
     def outbox_end(self) -> int:
-        """Return the last id of the outbox, 0 when it never had any."""
+        """Return the last id of the outbox, 0 when it is empty."""
         ...
 
 
@@ -161,10 +165,6 @@ class Held(Protocol):
 
     def open_delivery(self) -> Delivery | None:
         """Return what was prepared and is not acknowledged."""
-        ...
-
-    def cursor_before(self, record_ms: int) -> int | None:
-        """Return the last log index recorded before a time, None while the log's clock is there."""
         ...
 
     def outbox_end(self) -> int:
@@ -211,6 +211,10 @@ class DeliveryStore(Protocol):
 
     def holding(self, subscription_id: str) -> AbstractContextManager[Held | None]:
         """Hold a subscription; None when another sender does."""
+        ...
+
+    def cursor_before(self, record_ms: int) -> int | None:
+        """Return the last log index recorded before a time, None while the log's clock is there."""
         ...
 
     def prune(self, before_ms: int) -> int:

@@ -46,6 +46,7 @@ _NOTIFICATIONS = text("""
     SELECT id, data FROM notifications
     WHERE id > :after AND id <= :up_to AND type = ANY(:types) ORDER BY id LIMIT :limit
 """)
+_LOG = text("SELECT sequenced, clock_ms FROM log_state")
 _CLOCK_AT = text("""
     SELECT log_index, ('x' || encode(substring(entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
     FROM log_entries WHERE kind = 10 AND log_index <= :index ORDER BY log_index DESC LIMIT 1
@@ -127,7 +128,28 @@ class SqlSubscriptionStore:
     def sequenced(self) -> int:
         """Return how many entries the log has."""
         with self._engine.connect() as connection:
-            return int(connection.execute(text("SELECT sequenced FROM log_state")).scalar_one())
+            return int(connection.execute(_LOG).one().sequenced)
+
+    def cursor_before(self, record_ms: int) -> int | None:
+        """Return the last log index recorded before a time, None while the log's clock is there.
+
+        Entries of a batch stand behind its clock, and clocks only rise: a search by halves, of
+        which each step reads back to the clock of one batch.
+        """
+        with self._engine.connect() as connection:
+            state = connection.execute(_LOG).one()
+            if state.clock_ms < record_ms:
+                return None
+            # Up to `low` all is older; the clock of `high`, in the end `high` itself, is not.
+            low, high = -1, int(state.sequenced) - 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                clock = connection.execute(_CLOCK_AT, {"index": middle}).one_or_none()
+                if clock is not None and clock[1] >= record_ms:
+                    high = int(clock[0])
+                else:
+                    low = middle
+            return high
 
     def outbox_end(self) -> int:
         """Return the last id of the outbox, 0 when it is empty."""
@@ -202,26 +224,6 @@ class SqlHeld:
         """Return what was prepared and is not acknowledged."""
         rows = self._rows(_OPEN, id=self._id)
         return Delivery(**rows[0]._asdict()) if rows else None
-
-    def cursor_before(self, record_ms: int) -> int | None:
-        """Return the last log index recorded before a time, None while the log's clock is there.
-
-        Entries of a batch stand behind its clock, and clocks only rise: a search by halves, of
-        which each step reads back to the clock of one batch.
-        """
-        (state,) = self._rows(text("SELECT sequenced, clock_ms FROM log_state"))
-        if state.clock_ms < record_ms:
-            return None
-        # Up to `low` all is older; the clock of `high`, in the end `high` itself, is not.
-        low, high = -1, int(state.sequenced) - 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            clock = self._rows(_CLOCK_AT, index=middle)
-            if clock and clock[0][1] >= record_ms:
-                high = int(clock[0][0])
-            else:
-                low = middle
-        return high
 
     def outbox_end(self) -> int:
         """Return the last id of the outbox."""
