@@ -1,6 +1,7 @@
 """A partner's side of the HTTP interface: sign with `ledger.core.submission`, send, wait, fetch."""
 
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -8,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from ledger.core.entries import Address
+from ledger.core.epcis.read import is_xml
 from ledger.core.errors import (
     LedgerError,
     MalformedError,
@@ -18,6 +20,7 @@ from ledger.core.errors import (
 from ledger.core.facts import LogIdentity
 from ledger.core.submission import Signer, build_submission, format_submission
 
+CAPTURE = "/epcis/capture"
 # A boundary that no document of ours can hold by chance; the body is checked for it all the same.
 BOUNDARY = b"unbroken-9d4f7e5b0c6a4f0f8e3b"
 TIMEOUT_S = 60.0
@@ -26,6 +29,17 @@ POLL_S = 0.1
 
 class UnreachableError(LedgerError):
     """The ledger does not answer."""
+
+
+class RefusedDocumentError(MalformedError):
+    """The ledger refused a document; `errors` are the findings that it tells."""
+
+    def __init__(
+        self, field: str, rule: str, value: object, errors: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Take the members of the problem."""
+        super().__init__(field, rule, value)
+        self.errors = list(errors)
 
 
 class LedgerClient:
@@ -73,22 +87,48 @@ class LedgerClient:
         )
 
     def capture(
-        self, document: bytes, signer: Signer, identity: LogIdentity, *, issued_at: int
+        self,
+        document: bytes,
+        signer: Signer,
+        identity: LogIdentity,
+        *,
+        issued_at: int,
+        on_error: str = "rollback",
     ) -> str:
-        """Sign a document and submit it; return the capture job's path.
+        """Sign a document of any EPCIS format and submit it; return the capture job's path.
+
+        An event that cannot be signed is sent all the same: the ledger tells what is wrong with
+        it, and `on_error` ("rollback" or "proceed") what that means for the others.
 
         Raises:
-            MalformedError: The document cannot be signed, or the ledger refused it.
+            MalformedError: The document cannot be read, or the ledger refused it.
             NotPermittedError: The key is not active.
             UnreachableError: No answer.
         """
-        submission = build_submission(document, signer, identity.domain(), issued_at=issued_at)
-        body = multipart(format_submission(submission), document)
-        kind = f"multipart/form-data; boundary={BOUNDARY.decode()}"
-        answer = self._request(
-            "POST", "/epcis/capture", content=body, headers={"Content-Type": kind}
+        submission = build_submission(
+            document, signer, identity.domain(), issued_at=issued_at, lenient=True
         )
+        body = multipart(format_submission(submission), document, media_type_of(document))
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
+            "GS1-Capture-Error-Behaviour": on_error,
+        }
+        answer = self._request("POST", CAPTURE, content=body, headers=headers)
         return str(answer.headers["Location"])
+
+    def dry_run(self, document: bytes) -> dict[str, Any]:
+        """Return verdict and findings of a document of which nothing is stored.
+
+        Raises:
+            MalformedError: The ledger does not take it, not even to look at.
+            UnreachableError: No answer.
+        """
+        headers = {"Content-Type": media_type_of(document)}
+        answer = self._request(
+            "POST", CAPTURE, content=document, headers=headers, params={"dryRun": "true"}
+        )
+        told: dict[str, Any] = answer.json()
+        return told
 
     def job(self, location: str) -> dict[str, Any]:
         """Return a capture job."""
@@ -121,7 +161,12 @@ class LedgerClient:
         return self._request("GET", f"/items/{name}/proof").content
 
 
-def multipart(part: bytes, document: bytes) -> bytes:
+def media_type_of(document: bytes) -> str:
+    """Return the media type that a document's content has."""
+    return "application/xml" if is_xml(document) else "application/ld+json"
+
+
+def multipart(part: bytes, document: bytes, media_type: str = "application/ld+json") -> bytes:
     """Return the two-part body of a capture request (docs/spec/submission.md).
 
     Raises:
@@ -134,7 +179,7 @@ def multipart(part: bytes, document: bytes) -> bytes:
             b"--", BOUNDARY, b'\r\nContent-Disposition: form-data; name="submission"\r\n',
             b"Content-Type: application/json\r\n\r\n", part,
             b"\r\n--", BOUNDARY, b'\r\nContent-Disposition: form-data; name="document"\r\n',
-            b"Content-Type: application/ld+json\r\n\r\n", document,
+            b"Content-Type: ", media_type.encode(), b"\r\n\r\n", document,
             b"\r\n--", BOUNDARY, b"--\r\n",
         ]
     )  # fmt: skip
@@ -156,9 +201,9 @@ def _problem(answer: httpx.Response) -> LedgerError:
         case status if status >= 500:  # noqa: PLR2004
             return UnreachableError(f"{answer.url} answered {status}: {detail}")
         case _:
-            return MalformedError(
+            return RefusedDocumentError(
                 str(problem.get("field", "request")), str(problem.get("rule", detail)),
-                problem.get("value"),
+                problem.get("value"), problem.get("errors", ()),
             )  # fmt: skip
 
 

@@ -1,27 +1,24 @@
 """`unbroken capture`: sign EPCIS documents, send them, and tell what became of each event."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ledger.cli import opened
+from ledger.cli.documents import read_bytes
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Report, output_of
 from ledger.cli.prove import Url
-from ledger.client import LedgerClient, UnreachableError
+from ledger.client import LedgerClient, RefusedDocumentError, UnreachableError
 from ledger.clock import now_ms
 from ledger.core.errors import MalformedError, NotFoundError, NotPermittedError
 from ledger.core.facts import LogIdentity
 from ledger.core.submission import Signer
 
-# The ledger takes no longer body (api/): signing more would be work for nothing.
-MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 # Longer than a worker's turn on a slow machine; then something is stuck, and says so.
 LOGGED_TIMEOUT_S = 120.0
 # Finality of a public chain takes a quarter of an hour.
@@ -29,8 +26,18 @@ FINAL_TIMEOUT_S = 3_600.0
 POLL_S = 0.1
 
 _COLUMNS = ("file", "event", "verdict", "log_index", "findings", "reason")
+_OPTIONAL = {
+    "event_id": "eventID", "state": "state", "code": "code", "reason": "reason",
+    "details": "details",
+}  # fmt: skip
 _STATES = ("sequenced", "integrated", "published", "anchored", "final")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class OnError(StrEnum):
+    """What a rejected event means for the others of its document."""
+
+    ROLLBACK = "rollback"
+    PROCEED = "proceed"
 
 
 class WaitFor(StrEnum):
@@ -47,6 +54,7 @@ class _Sending:
     identity: LogIdentity
     until: str
     timeout_s: float
+    on_error: OnError
 
 
 def capture(
@@ -54,7 +62,14 @@ def capture(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="EPCIS documents; - is stdin.")
     ],
-    key: Annotated[str, typer.Option("--key", help="Name of the signing key.")],
+    key: Annotated[str | None, typer.Option("--key", help="Name of the signing key.")] = None,
+    on_error: Annotated[
+        OnError,
+        typer.Option("--on-error", help="A rejected event rejects its document, or itself only."),
+    ] = OnError.ROLLBACK,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Let the ledger check only; needs no key.")
+    ] = False,
     wait: Annotated[
         WaitFor, typer.Option("--wait", help="Return when events are logged, or final on chain.")
     ] = WaitFor.LOGGED,
@@ -64,23 +79,51 @@ def capture(
 ) -> None:
     """Sign and submit EPCIS documents; one row per event."""
     output = output_of(context, as_json=as_json, as_lines=as_lines)
-    rows: list[dict[str, Any]] = []
+    if key is None and not dry_run:
+        raise typer.BadParameter("--key is needed, but for a --dry-run")
     with opened.client(url) as client, output.progress() as report:
-        sending = _sending(client, key, wait)
-        sent = [(file, _send(sending, file)) for file in files]
-        for file, job in sent:
-            if isinstance(job, str):
-                rows += [_row(file, result) for result in _await(sending, job, file, report)]
-            else:
-                rows.append(job)
+        if key is None or dry_run:
+            rows = [row for file in files for row in _dry_run(client, file)]
+        else:
+            rows = _captured(_sending(client, key, wait, on_error), files, report)
     output.rows(rows, _COLUMNS)
-    refused = [row for row in rows if row["verdict"] == "rejected"]
+    refused = [row for row in rows if row["verdict"] in {"rejected", "reject"}]
     if refused:
         forbidden = any(row.get("code") == "not_permitted" for row in refused)
         raise typer.Exit(ExitCode.NOT_PERMITTED if forbidden else ExitCode.FAILED)
 
 
-def _sending(client: LedgerClient, key: str, wait: WaitFor) -> _Sending:
+def _captured(sending: _Sending, files: Sequence[str], report: Report) -> list[dict[str, Any]]:
+    """Send every document before waiting for the first; return a row per event."""
+    rows = []
+    for file, job in [(file, _send(sending, file)) for file in files]:
+        if isinstance(job, str):
+            rows += [_row(file, result) for result in _await(sending, job, file, report)]
+        else:
+            rows.append(job)
+    return rows
+
+
+def _dry_run(client: LedgerClient, file: str) -> list[dict[str, Any]]:
+    """Return a row per event, and one more for what was found in the document as a whole."""
+    try:
+        told = client.dry_run(read_bytes(file))
+    except MalformedError as error:
+        return [_refused(file, error)]
+    parts: list[dict[str, Any]] = list(told["events"])
+    if told["findings"]:
+        parts.insert(0, {"event": None, "verdict": told["verdict"], "findings": told["findings"]})
+    return [
+        {
+            "file": file, "event": part["event"], "verdict": part["verdict"], "log_index": None,
+            "findings": [one["code"] for one in part["findings"]], "details": part["findings"],
+            "reason": "; ".join(f"{f['pointer']}: {f['message']}" for f in part["findings"][:1]),
+        }
+        for part in parts
+    ]  # fmt: skip
+
+
+def _sending(client: LedgerClient, key: str, wait: WaitFor, on_error: OnError) -> _Sending:
     """Open the key and ask the ledger which party it signs for.
 
     Raises:
@@ -104,46 +147,30 @@ def _sending(client: LedgerClient, key: str, wait: WaitFor) -> _Sending:
     # Findings are made with the tree, so "logged" waits for it.
     return _Sending(
         client=client, signer=signer, identity=identity, until="final" if final else "integrated",
-        timeout_s=FINAL_TIMEOUT_S if final else LOGGED_TIMEOUT_S,
+        timeout_s=FINAL_TIMEOUT_S if final else LOGGED_TIMEOUT_S, on_error=on_error,
     )  # fmt: skip
 
 
 def _send(sending: _Sending, file: str) -> str | dict[str, Any]:
     """Send one document; return its job, or the one row of a document that is refused whole."""
     try:
-        document = read_document(file)
         return sending.client.capture(
-            document, sending.signer, sending.identity, issued_at=now_ms()
-        )
+            read_bytes(file), sending.signer, sending.identity, issued_at=now_ms(),
+            on_error=sending.on_error.value,
+        )  # fmt: skip
     except (MalformedError, NotPermittedError) as error:
-        forbidden = isinstance(error, NotPermittedError)
-        return {
-            "file": file, "event": None, "verdict": "rejected", "log_index": None,
-            "findings": [], "code": "not_permitted" if forbidden else "malformed",
-            "reason": str(error),
-        }  # fmt: skip
+        return _refused(file, error)
 
 
-def read_document(file: str) -> bytes:
-    """Return a document's bytes; `-` is stdin.
-
-    Raises:
-        MalformedError: It is too long, or XML, which this release does not take.
-        typer.BadParameter: It cannot be read.
-    """
-    try:
-        if file == "-":
-            document = sys.stdin.buffer.read(MAX_DOCUMENT_BYTES + 1)
-        else:
-            with Path(file).open("rb") as opened_file:
-                document = opened_file.read(MAX_DOCUMENT_BYTES + 1)
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from error
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise MalformedError("document", f"has at most {MAX_DOCUMENT_BYTES} bytes")
-    if document.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1] == b"<":
-        raise MalformedError("document", "is EPCIS 2.0 JSON; EPCIS XML is not taken yet")
-    return document
+def _refused(file: str, error: Exception) -> dict[str, Any]:
+    details = error.errors if isinstance(error, RefusedDocumentError) else []
+    row: dict[str, Any] = {
+        "file": file, "event": None, "verdict": "rejected", "log_index": None,
+        "findings": [one["code"] for one in details if "code" in one],
+        "code": "not_permitted" if isinstance(error, NotPermittedError) else "malformed",
+        "reason": str(error),
+    }  # fmt: skip
+    return {**row, "details": details} if details else row
 
 
 def _await(sending: _Sending, job: str, file: str, report: Report) -> Sequence[dict[str, Any]]:
@@ -179,7 +206,7 @@ def _row(file: str, result: dict[str, Any]) -> dict[str, Any]:
         "file": file, "event": result["event"], "verdict": result["verdict"],
         "log_index": result.get("logIndex"), "findings": result.get("findings", []),
     }  # fmt: skip
-    for name in ("state", "code", "reason"):
-        if name in result:
-            row[name] = result[name]
+    for name, member in _OPTIONAL.items():
+        if member in result:
+            row[name] = result[member]
     return row
