@@ -31,8 +31,11 @@ from ledger.service.audit import Auditor
 from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.look_up import LookUp
+from ledger.service.named_queries import NamedQueries, StandingQueries
+from ledger.service.page_tokens import token_key
 from ledger.service.prove import Prover
 from ledger.service.publish import Publisher
+from ledger.service.query import EventQueries
 from ledger.service.register import Registrar
 from ledger.service.sequence import Sequencer
 from ledger.service.vault import Vault
@@ -44,6 +47,7 @@ from ledger.store.index_store import SqlIndexStore
 from ledger.store.intake import Intake
 from ledger.store.log_store import SqlLogStore
 from ledger.store.proof_store import SqlProofStore
+from ledger.store.query_store import SqlEventStore
 from ledger.store.read_store import SqlReadStore
 
 HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = (
@@ -116,6 +120,25 @@ class Node:
     def indexer(self) -> Indexer:
         """Return the indexer."""
         return Indexer(store=SqlIndexStore(self.engine))
+
+    def event_store(self) -> SqlEventStore:
+        """Return the index as the API reads it; not started."""
+        return SqlEventStore(self.database_url)
+
+    def event_queries(self, store: SqlEventStore) -> EventQueries:
+        """Return the service that answers queries about events."""
+        return EventQueries(store=store, token_key=self._token_key())
+
+    def named_queries(self, store: SqlEventStore) -> NamedQueries:
+        """Return the service of queries that have names."""
+        return NamedQueries(store=store, token_key=self._token_key())
+
+    def standing_queries(self) -> StandingQueries:
+        """Return named queries as those see them who follow the log."""
+        return StandingQueries(store=SqlIndexStore(self.engine))
+
+    def _token_key(self) -> bytes:
+        return token_key(self.keystore.secret(STORAGE_KEY))
 
     def publisher(self) -> Publisher:
         """Return the publisher."""

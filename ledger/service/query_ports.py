@@ -132,6 +132,22 @@ class NamedQuery(NamedTuple):
     created_ms: int
 
 
+class StandingStore(Protocol):
+    """The index as those see it who follow the log with named queries."""
+
+    def indexed(self) -> int:
+        """Return how many entries of the log the index covers."""
+        ...
+
+    def find_query(self, name: str) -> NamedQuery | None:
+        """Return a named query."""
+        ...
+
+    def matching(self, query: Query, after: int, up_to: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return index and rendered JSON of matching events in (after, up_to], in log order."""
+        ...
+
+
 class EventStore(Protocol):
     """The index as readers see it."""
 
@@ -153,6 +169,10 @@ class EventStore(Protocol):
 
     async def values(self, resource: Resource, after: str, limit: int) -> list[str]:
         """Return values of events in their order, from behind `after`; of items, their paths."""
+        ...
+
+    async def has(self, resource: Resource, value: str) -> bool:
+        """Tell whether an event has a value; of items, whether one names the path."""
         ...
 
     async def contents(self, indexes: Collection[int]) -> dict[int, SentEvent]:

@@ -15,6 +15,7 @@ from ledger.core.signatures import address_of
 from ledger.core.submission import Signer, build_submission, format_submission
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
+from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.ports import AcceptedSubmission, AnchorChain, Directory
 from ledger.service.publish import Publisher
@@ -22,6 +23,7 @@ from ledger.service.register import Registrar
 from ledger.service.sequence import Sequencer
 from ledger.service.vault import Vault
 from ledger.store.anchor_store import SqlAnchorStore
+from ledger.store.index_store import SqlIndexStore
 from ledger.store.log_store import SqlLogStore
 from ledger.worker import STORE_AWAY, Worker
 from tests.fakes.chain import TrappedChain
@@ -63,6 +65,9 @@ class Process:
 
     def integrator(self) -> Integrator:
         return Integrator(store=self.log)
+
+    def indexer(self) -> Indexer:
+        return Indexer(store=SqlIndexStore(self.engine))
 
     def publisher(self) -> Publisher:
         return Publisher(
@@ -187,6 +192,7 @@ class Plant:
                     " AND sequenced = integrated AND EXISTS (SELECT 1 FROM anchors"
                     " WHERE state = 'final' AND size = sequenced) AND NOT EXISTS"
                     " (SELECT 1 FROM anchors WHERE state IN ('prepared', 'sent', 'mined', 'safe'))"
+                    " AND sequenced = (SELECT indexed FROM epcis_index)"
                     " FROM log_state"
                 )
             )

@@ -11,6 +11,7 @@ from tests.fault.whole_state import verify_by_audit, verify_whole_state
 STEPS = {
     "sequencing": "commit log_state sequenced",
     "integration": "commit log_state integrated",
+    "indexing": "commit epcis_index",
     "sign head": "sign head",
     "head insert": "commit heads",
     "sign anchor": "chain sign",

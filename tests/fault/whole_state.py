@@ -24,6 +24,7 @@ def verify_whole_state(plant: Plant, records: Any) -> None:  # noqa: ANN401 -- A
         _verify_heads(connection, plant, leaves)
         _verify_anchors(connection, records, len(leaves))
         _verify_custody(connection)
+    _verify_index(process)
     process.end()
 
 
@@ -95,6 +96,28 @@ def _verify_anchors(connection: Connection, records: Any, size: int) -> None:  #
         assert records.record(row.size) == keccak(row.root + bytes(32))
     assert records.head() == (size, final[-1].root)
     assert max(row.size for row in final) == size
+
+
+def _verify_index(process: Process) -> None:
+    """What queries read is what the log gives when it is read again from its beginning."""
+    tables = ("epcis_index", "epcis_events", "epcis_numbers", "epcis_attributes", "epcis_children")
+
+    def rows() -> dict[str, list[Any]]:
+        with process.engine.connect() as connection:
+            return {
+                table: sorted(
+                    repr(tuple(row))
+                    for row in connection.execute(text(f"SELECT * FROM {table}"))  # noqa: S608
+                )
+                for table in tables
+            }
+
+    before = rows()
+    process.indexer().rebuild()
+    assert rows() == before
+    with process.engine.connect() as connection:
+        counted = "SELECT (SELECT count(*) FROM events) = (SELECT count(*) FROM epcis_events)"
+        assert connection.execute(text(counted)).scalar_one()
 
 
 def _verify_custody(connection: Connection) -> None:
