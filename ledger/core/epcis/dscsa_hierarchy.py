@@ -127,7 +127,9 @@ def _check_contents(
     shipping: TradeEvent, shipped: list[str], packed: _Packed
 ) -> Iterator[DocumentFinding]:
     """A logistic unit is no product: without its contents no product identifier is told."""
-    empty = [path for path in shipped if path.startswith("/00/") and path not in packed.contents]
+    at_ms = _time(shipping)
+    units = (path for path in shipped if path.startswith("/00/"))
+    empty = [path for path in units if not any(packed.below([path], at_ms))]
     if empty:
         message = f"Of {len(empty)} shipped logistic units the contents are not told."
         yield shipping.fault("SHIPPED_NOT_COMMISSIONED", message, value=empty[0])
