@@ -10,23 +10,23 @@ from ledger.core.strict_json import JsonValue
 
 # GS1 US binds the namespace in XML without, JSON-LD senders also with a separator at its end.
 _SPELLINGS: Final = tuple(f"{{http://epcis.gs1us.org/hc/ns{end}}}" for end in ("", "#", "/", ":"))
+_STATEMENT: Final = "dscsaTransactionStatement"
 _TRUE: Final = frozenset(["true", "True", "1"])
 
 
 def check_statement(trade: Trade) -> Iterator[DocumentFinding]:
     """Find a statement that is absent, denied, or without its legal notice.
 
-    It stands in the header, beside it, or in each shipping event.
+    It stands in the header or beside it, in an extension point of any depth, as versions differ
+    in where they have one; or in each shipping event.
     """
-    members = trade.document.members
-    for holder, pointer in ((members.get("epcisHeader"), "/epcisHeader"), (members, "")):
-        statement = _find(holder, "dscsaTransactionStatement", trade.names)
-        if statement is not None:
-            yield from _check(statement, pointer, trade.names)
-            return
+    statement = _search(trade.document.members, trade.names)
+    if statement is not None:
+        yield from _check(statement, "/epcisHeader", trade.names)
+        return
     silent = False
     for shipping in trade.shippings:
-        statement = _find(shipping.event, "dscsaTransactionStatement", shipping.names)
+        statement = _find(shipping.event, _STATEMENT, shipping.names)
         if statement is None:
             silent = True
         else:
@@ -34,6 +34,20 @@ def check_statement(trade: Trade) -> Iterator[DocumentFinding]:
     if silent or not trade.shippings:
         message = "The document has no gs1ushc:dscsaTransactionStatement."
         yield fault("MISSING_TRANSACTION_STATEMENT", message, "/epcisHeader")
+
+
+def _search(holder: JsonValue, names: Namespaces) -> JsonValue:
+    if isinstance(holder, list):
+        inner = list(holder)
+    elif isinstance(holder, dict):
+        found = _find(holder, _STATEMENT, names)
+        if found is not None:
+            return found
+        inner = [value for name, value in holder.items() if name != "epcisMasterData"]
+    else:
+        return None
+    found_below = (_search(value, names) for value in inner)
+    return next((found for found in found_below if found is not None), None)
 
 
 def _check(statement: JsonValue, pointer: str, names: Namespaces) -> Iterator[DocumentFinding]:
