@@ -67,6 +67,8 @@ def check_document(raw: bytes, *, at_ms: int) -> Checked:
         unreadable = [_unreadable(error)]
         return Checked(document=None, findings=unreadable, verdict=verdict(unreadable))
     findings = check_events(document, at_ms=at_ms)
+    if not (findings or document.findings):
+        return Checked(document=document)
     if document.findings:
         findings = truncated(
             deduplicated([*document.findings, *findings]), every_refusal=True
@@ -81,29 +83,13 @@ def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
         document: From read_document.
         at_ms: Present time in ms since 1970.
     """
-    findings = _check_members(document)
     shared = document.members.get("@context")
     context = read_context(shared) if shared is not None else _STANDARD
-    oldest, newest = unremarkable_times(at_ms)
-    links: list[str] = []
-    linked: list[int] = []
-    closer: list[int] = []
-    for position, event in enumerate(document.events):
-        before = len(links)
-        if (
-            is_plain(event, links)
-            and oldest < str(event["eventTime"]) < newest
-            and inherited(event, document.members)
-        ):
-            if len(links) > before:
-                linked.append(position)
-        else:
-            closer.append(position)
-    if links and not are_links_right(links):
-        closer = sorted(closer + linked)
-    for position in closer:
+    findings = _check_members(document, context)
+    for position in _worth_a_closer_look(document, at_ms):
         findings += _check_event(document, position, context, at_ms)
-    findings += judge_together(document.events, document.pointers)
+    if len(document.events) > 1:
+        findings += judge_together(document.events, document.pointers)
     if not findings:
         return findings
     told = {one.pointer for one in document.findings}
@@ -111,13 +97,36 @@ def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
     return truncated(deduplicated(new), every_refusal=True)
 
 
-def _check_members(document: Document) -> list[DocumentFinding]:
+def _worth_a_closer_look(document: Document, at_ms: int) -> list[int]:
+    """Return the positions of all events but those that are right beyond doubt."""
+    shared = document.members.get("@context", _STANDARD)
+    oldest, newest = unremarkable_times(at_ms)
+    links: list[str] = []
+    linked: list[int] = []
+    closer: list[int] = []
+    for position, event in enumerate(document.events):
+        before = len(links)
+        time = event.get("eventTime")
+        if not (
+            is_plain(event, links)
+            and event.get("@context") is shared
+            and isinstance(time, str)
+            and oldest < time < newest
+        ):
+            closer.append(position)
+        elif len(links) > before:
+            linked.append(position)
+    if links and not are_links_right(links):
+        return sorted(closer + linked)
+    return closer
+
+
+def _check_members(document: Document, context: Context) -> list[DocumentFinding]:
     """Check the document around its events; XML's was checked by the reader of XML."""
-    if document.format is not Format.JSON or document.kind.value not in DOCUMENT_KINDS:
+    if document.format is not Format.JSON or document.kind not in DOCUMENT_KINDS:
         return []
-    findings = model_findings(document.kind.value, document.members, "")
-    if "@context" in document.members:
-        context = read_context(document.members["@context"])
+    findings = model_findings(document.kind, document.members, "")
+    if context.faults:
         findings += [
             finding(one.code, f"/@context{one.path}", one.value, one.message)
             for one in context.faults
@@ -148,7 +157,7 @@ def _check_names(document: Document, event: Event, context: Context, report: Rep
         if "@context" in event:
             own = read_context(event["@context"])
             prefixes |= own.prefixes
-            standard_above = document.kind.value in DOCUMENT_KINDS
+            standard_above = document.kind in DOCUMENT_KINDS
             for one in own.faults:
                 if not (standard_above and one.code == "MISSING_STANDARD_CONTEXT"):
                     report.add(one.code, f"/@context{one.path}", one.value, one.message)

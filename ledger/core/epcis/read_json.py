@@ -11,6 +11,8 @@ from ledger.core.strict_json import JsonValue, parse_json
 
 _VERSION = re.compile(r"2\.\d+(\.\d+)?", re.ASCII)
 _RULE = "EPCIS 2.0 section 10"
+_WITHOUT_ACTION = "TransformationEvent"
+_NONE: list[DocumentFinding] = []
 _FOREIGN_TO = {kind: NAMING_MEMBERS - names for kind, names in NAMING_OF.items()}
 # Where each kind of document keeps its events; the last name is the list.
 _PATHS = {
@@ -146,6 +148,8 @@ def event_faults(event: Event, pointer: str, position: int) -> list[DocumentFind
     if kind not in EVENT_TYPES:
         message = "type must be one of the five event types."
         return [_error("UNKNOWN_EVENT_TYPE", f"{pointer}/type", kind, message, position)]
+    if _FOREIGN_TO[kind].isdisjoint(event) and (action in ACTIONS or kind == _WITHOUT_ACTION):
+        return _NONE
     findings = [
         _error(
             "MISPLACED_MEMBER",
@@ -156,7 +160,7 @@ def event_faults(event: Event, pointer: str, position: int) -> list[DocumentFind
         )
         for name in sorted(_FOREIGN_TO[kind] & event.keys())
     ]
-    if kind != "TransformationEvent" and action not in ACTIONS:
+    if kind != _WITHOUT_ACTION and action not in ACTIONS:
         message = "action must be ADD, OBSERVE or DELETE."
         findings.append(_error("INVALID_ACTION", f"{pointer}/action", action, message, position))
     return findings
