@@ -5,6 +5,7 @@ home contract and logs its genesis. Every step may be repeated after a crash; a 
 deployed but never named by a genesis entry is left behind and costs nothing but its gas.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,8 @@ from ledger.keystore import Keystore, resolve_password
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
 from ledger.service.audit import Auditor
+from ledger.service.deliver import Deliverer
+from ledger.service.follow import Followers
 from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.look_up import LookUp
@@ -38,6 +41,7 @@ from ledger.service.publish import Publisher
 from ledger.service.query import EventQueries
 from ledger.service.register import Registrar
 from ledger.service.sequence import Sequencer
+from ledger.service.subscribe import Subscriber
 from ledger.service.vault import Vault
 from ledger.settings import Settings, prepare_home
 from ledger.store.anchor_store import SqlAnchorStore
@@ -49,6 +53,8 @@ from ledger.store.log_store import SqlLogStore
 from ledger.store.proof_store import SqlProofStore
 from ledger.store.query_store import SqlEventStore
 from ledger.store.read_store import SqlReadStore
+from ledger.store.subscription_store import SqlSubscriptionStore
+from ledger.webhooks import WebhookSender
 
 HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = (
     "log-head",
@@ -136,6 +142,38 @@ class Node:
     def standing_queries(self) -> StandingQueries:
         """Return named queries as those see them who follow the log."""
         return StandingQueries(store=SqlIndexStore(self.engine))
+
+    def subscriber(self) -> Subscriber:
+        """Return the service that makes and ends subscriptions."""
+        return Subscriber(
+            store=SqlSubscriptionStore(self.engine),
+            events=self.standing_queries(),
+            destinations=self._webhook_sender(),
+            vault=self.vault,
+            now_ms=now_ms,
+        )
+
+    def followers(self) -> Followers:
+        """Return the service of those who listen to a named query."""
+        store = SqlSubscriptionStore(self.engine)
+        return Followers(events=self.standing_queries(), store=store)
+
+    def deliverer(self, chance: Callable[[], float]) -> Deliverer:
+        """Return the dispatcher's service; chance spreads attempts, a number in [0, 1)."""
+        return Deliverer(
+            store=SqlSubscriptionStore(self.engine),
+            events=self.standing_queries(),
+            sender=self._webhook_sender(),
+            vault=self.vault,
+            now_ms=now_ms,
+            chance=chance,
+        )
+
+    def _webhook_sender(self) -> WebhookSender:
+        return WebhookSender(
+            allow_http=self.settings.webhook_allow_http,
+            allow_private=self.settings.webhook_allow_private,
+        )
 
     def _token_key(self) -> bytes:
         return token_key(self.keystore.secret(STORAGE_KEY))

@@ -1,4 +1,4 @@
-"""The background processes of an installation: worker and API, and how all parts are stopped.
+"""The background processes of an installation: worker, dispatcher, API; how all are stopped.
 
 A process writes its own id before it runs, so that a kill of the starter at any moment leaves none
 that cannot be found. An id counts only while the process behind it is ours: its command line names
@@ -25,17 +25,26 @@ from ledger.chain.errors import DevnetError
 from ledger.core.errors import LedgerError
 from ledger.settings import Settings, child_environment, prepare_home
 
-PROCESSES = ("worker", "api")
+PROCESSES = ("worker", "dispatcher", "api")
 START_TIMEOUT_S = 40.0
 # From the fork to the id on disk: more than this and it ended before it was seen.
 APPEAR_TIMEOUT_S = 3.0
 # A worker ends its batch first; PostgreSQL writes a checkpoint.
 STOP_TIMEOUT_S = 20.0
+# For requests that are being answered when the API is stopped.
+GRACE_S = 5
+# Whoever listens to a query has nothing to say; the default would take 16 MiB of it.
+MAX_WS_MESSAGE = 4096
 POLL_S = 0.05
 LOG_TAIL = 600
 # The inner shell becomes the program, so the id it writes is the program's, with no moment between.
 _LAUNCH = """sh -c 'echo "$$" > "$0" && exec "$@"' "$@" </dev/null >>"$0" 2>&1 &"""
 _WORKING = b"working every"
+_MARKERS = {
+    "worker": "ledger.worker",
+    "dispatcher": "ledger.dispatcher",
+    "api": "api.main:create",
+}
 
 
 class ProcessError(LedgerError):
@@ -105,7 +114,7 @@ class Processes:
             _end(name, lambda: self.find(name), (signal.SIGKILL,))
 
     def stop_all(self) -> list[str]:
-        """Stop API, worker, and the database and chain that are ours; return what ran."""
+        """Stop the processes, and the database and chain that are ours; return what ran."""
         stopped = [name for name in reversed(PROCESSES) if self.stop(name)]
         if self.find_postgres() is not None:
             # PostgreSQL's fast shutdown, then its immediate one, which it recovers from.
@@ -164,17 +173,19 @@ class Processes:
         return ProcessState(name="chain", running=True, pid=pid, detail=f"{chain}, devnet, {url}")
 
     def _command(self, name: str) -> list[str]:
-        if name == "worker":
+        if name != "api":
             return [sys.executable, "-m", self._marker(name)]
         host, port = self._settings.host, str(self._settings.port)
         return [
             *(sys.executable, "-m", "uvicorn", self._marker(name), "--factory"),
             *("--host", host, "--port", port, "--loop", "uvloop", "--http", "httptools"),
+            *("--ws", "websockets-sansio", "--ws-max-size", str(MAX_WS_MESSAGE)),
+            *("--timeout-graceful-shutdown", str(GRACE_S)),
             *("--no-access-log", "--log-level", "warning"),
         ]
 
     def _marker(self, name: str) -> str:
-        return {"worker": "ledger.worker", "api": "api.main:create"}[name]
+        return _MARKERS[name]
 
     def _launch(self, name: str) -> int:
         """Start a process; return how long its log was."""
@@ -208,7 +219,7 @@ class Processes:
         )
 
     def _is_ready(self, name: str, log_size: int) -> bool:
-        if name == "worker":
+        if name != "api":
             return _WORKING in self._printed(name, log_size)
         try:
             answer = httpx.get(f"{self._url}/health", timeout=2, trust_env=False)

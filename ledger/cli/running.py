@@ -17,19 +17,19 @@ _PARTS = ("name", "state", "pid", "detail")
 
 
 def up(context: typer.Context, as_json: JsonFlag = False) -> None:
-    """Start database, chain, worker and API; harmless when they run."""
+    """Start database, chain, worker, dispatcher and API; harmless when they run."""
     output = output_of(context, as_json=as_json)
     output.say("starting database and chain")
     opened.node()
     running = opened.processes()
-    output.say("starting worker and API")
+    output.say("starting worker, dispatcher and API")
     running.start()
     output.rows(_parts(running), _PARTS)
     output.say(f"docs: {running.url}/docs")
 
 
 def down(context: typer.Context, as_json: JsonFlag = False) -> None:
-    """Stop API, worker, and the database and chain that are this installation's own."""
+    """Stop API, dispatcher, worker, and the database and chain that are our own."""
     output = output_of(context, as_json=as_json)
     stopped = opened.processes().stop_all()
     output.rows([{"name": name, "state": "stopped"} for name in stopped], ("name", "state"))

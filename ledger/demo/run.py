@@ -27,7 +27,7 @@ def run_demo(settings: Settings, *, once: bool, as_json: bool) -> int:
     started = time.monotonic()
     own = demo_settings(settings)
     try:
-        with talk.status("starting database, chain, worker and API") as status:
+        with talk.status("starting database, chain, worker, dispatcher and API") as status:
             stage = set_up(own)
             number = iter(range(1, len(ACTS) + 1))
             shown = play(

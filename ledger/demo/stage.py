@@ -139,7 +139,7 @@ def set_up(settings: Settings) -> Stage:
     node = open_node(settings)
     processes = Processes(settings)
     processes.start("worker")
-    processes.start("api")
+    processes.start("dispatcher", "api")
     stage = Stage(
         settings=settings, node=node, processes=processes,
         client=LedgerClient(f"http://{settings.host}:{settings.port}"), signers=_register(node),

@@ -9,7 +9,7 @@ has seen; nothing is skipped, and nothing follows an undelivered one.
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -20,6 +20,7 @@ from ledger.core.push_messages import query_document
 from ledger.core.retries import WEBHOOK_RETRIES, RetryPolicy
 from ledger.core.strict_json import parse_json
 from ledger.core.webhook_signatures import gs1_signature, standard_signature
+from ledger.service.query_ports import Batch
 from ledger.service.subscription_ports import (
     Attempt,
     Delivery,
@@ -34,7 +35,7 @@ from ledger.service.vault import Vault
 # Events of one delivery; with the bytes below a body that any receiver's framework takes.
 MAX_EVENTS: Final = 100
 MAX_BODY: Final = 1024 * 1024
-# Standard Webhooks tells of one thing in one message.
+# Standard Webhooks tells of one thing in a message.
 FEED_BATCH: Final = 1
 # Deliveries after which a subscription lets others have their turn.
 DELIVERIES_PER_TURN: Final = 50
@@ -42,7 +43,6 @@ DELIVERIES_PER_TURN: Final = 50
 KEEP_DELIVERED_MS: Final = 7 * 86_400_000
 _EPCIS_HEADERS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
 
-Rows = Sequence[tuple[int, bytes]]
 logger = logging.getLogger("unbroken.deliver")
 
 
@@ -57,6 +57,11 @@ class Deliverer:
     now_ms: Callable[[], int]
     chance: Callable[[], float]
     policy: RetryPolicy = WEBHOOK_RETRIES
+    _stopping: bool = False
+
+    def stop(self) -> None:
+        """Let every run end behind the delivery that is on its way."""
+        self._stopping = True
 
     def due(self, limit: int) -> list[str]:
         """Return subscriptions with something to do."""
@@ -75,7 +80,7 @@ class Deliverer:
         with self.store.holding(subscription_id) as held:
             if held is not None:
                 for _ in range(DELIVERIES_PER_TURN):
-                    if not self._step(held):
+                    if self._stopping or not self._step(held):
                         break
                     moved = True
         return moved
@@ -113,11 +118,11 @@ class Deliverer:
         if cursor >= up_to and run_to is None:
             return False
         try:
-            rows = self._read(held, subscription, cursor, up_to)
+            batch = self._read(held, subscription, cursor, up_to)
         except NotFoundError:
             # Its query is being deleted, and the subscription goes with it.
             return False
-        return self._prepare_rows(held, subscription, cursor, up_to, rows)
+        return self._prepare_batch(held, subscription, cursor, batch)
 
     def _begin(self, held: Held, subscription: Subscription) -> bool:
         if subscription.initial_ms is None:
@@ -132,23 +137,22 @@ class Deliverer:
             return held.outbox_end()
         return self.events.indexed() - 1
 
-    def _read(self, held: Held, subscription: Subscription, after: int, up_to: int) -> Rows:
-        limit = subscription.batch
-        if subscription.query_name is None:
-            return held.notifications(subscription.types, after, up_to, limit)
-        return self.events.matching(subscription.query_name, after, up_to, limit)
+    def _read(self, held: Held, subscription: Subscription, after: int, up_to: int) -> Batch:
+        name = subscription.query_name
+        if name is None:
+            return held.notifications(subscription.types, after, up_to)
+        return self.events.matching(name, after, up_to, subscription.batch, MAX_BODY)
 
-    def _prepare_rows(
-        self, held: Held, subscription: Subscription, cursor: int, up_to: int, found: Rows
+    def _prepare_batch(
+        self, held: Held, subscription: Subscription, cursor: int, batch: Batch
     ) -> bool:
-        rows = bounded(found)
+        messages, last = batch
         is_run = subscription.run_to is not None
         says_nothing = is_run and subscription.report_if_empty and subscription.run_from == cursor
-        if not rows and not says_nothing:
-            held.move(up_to, self._next_ms(subscription) if is_run else None)
-            # A run that found nothing is over; a stream has seen all there is.
+        if not messages and not says_nothing:
+            # A run that found nothing more is over; a stream has seen all there is.
+            held.move(last, self._next_ms(subscription) if is_run else None)
             return False
-        last = reached(rows, found, subscription.batch, up_to)
         at_ms = self.now_ms()
         held.prepare(
             Delivery(
@@ -156,8 +160,8 @@ class Deliverer:
                 subscription_id=subscription.id,
                 after=cursor,
                 last=last,
-                messages=len(rows),
-                body=_body(subscription, rows, last, at_ms),
+                messages=len(messages),
+                body=_body(subscription, batch, at_ms),
                 state="prepared",
                 attempts=0,
                 next_ms=at_ms,
@@ -238,28 +242,13 @@ class Deliverer:
         return parse_schedule(members).next_after(self.now_ms())
 
 
-def bounded(found: Rows) -> Rows:
-    """Return as many of the rows that were found as one body takes, at least one."""
-    size = 0
-    for count, (_, raw) in enumerate(found):
-        size += len(raw)
-        if count and size > MAX_BODY:
-            return found[:count]
-    return found
-
-
-def reached(taken: Rows, found: Rows, limit: int, up_to: int) -> int:
-    """Return the position that taken rows reach: short of the limit, nothing else matches."""
-    return up_to if len(taken) == len(found) < limit else taken[-1][0]
-
-
-def _body(subscription: Subscription, rows: Rows, last: int, at_ms: int) -> bytes:
+def _body(subscription: Subscription, batch: Batch, at_ms: int) -> bytes:
     if subscription.query_name is None:
-        return rows[0][1]
+        return batch.messages[0][1]
     return query_document(
         query_name=subscription.query_name,
         subscription_id=subscription.id,
-        events=[raw for _, raw in rows],
-        last=last,
+        events=[raw for _, raw in batch.messages],
+        last=batch.reached,
         at_ms=at_ms,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ledger.core.epcis.schedule import Schedule, parse_schedule
 from ledger.core.push_messages import query_document
-from ledger.service.deliver import MAX_EVENTS, bounded, reached
+from ledger.service.deliver import MAX_BODY, MAX_EVENTS
 from ledger.service.subscribe import Controls
 from ledger.service.subscription_ports import (
     EventSource,
@@ -69,13 +69,11 @@ class Follower:
     def _take(self, after: int, up_to: int, at_ms: int) -> bytes | None:
         if after >= up_to:
             return None
-        found = self.events.matching(self.query_name, after, up_to, MAX_EVENTS)
-        rows = bounded(found)
-        if not rows:
-            self.cursor = up_to
+        batch = self.events.matching(self.query_name, after, up_to, MAX_EVENTS, MAX_BODY)
+        self.cursor = batch.reached
+        if not batch.messages:
             return None
-        self.cursor = reached(rows, found, MAX_EVENTS, up_to)
-        return self._document([raw for _, raw in rows], self.cursor, at_ms)
+        return self._document([raw for _, raw in batch.messages], batch.reached, at_ms)
 
     def _document(self, events: list[bytes], last: int, at_ms: int) -> bytes:
         return query_document(

@@ -10,7 +10,7 @@ from ledger.core.errors import MalformedError, NotFoundError
 from ledger.core.strict_json import JsonValue, parse_json
 from ledger.service.page_tokens import LIFETIME_MS, Place, format_token, parse_token
 from ledger.service.query import MAX_PER_PAGE
-from ledger.service.query_ports import Cursor, EventStore, NamedQuery, StandingStore
+from ledger.service.query_ports import Batch, Cursor, EventStore, NamedQuery, StandingStore
 
 MAX_NAME_BYTES = 256
 # Some 2,000 values of a hundred bytes each.
@@ -102,15 +102,15 @@ class StandingQueries:
         """Return how many entries of the log the index covers."""
         return self.store.indexed()
 
-    def matching(self, name: str, after: int, up_to: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return index and rendered JSON of matching events in (after, up_to], in log order.
+    def matching(self, name: str, after: int, up_to: int, limit: int, most_bytes: int) -> Batch:
+        """Return rendered events that match in (after, up_to], in log order, one at least.
 
         Order and limits of the query are of its answers to questions and count for nothing here.
 
         Raises:
             NoSuchNameError: There is no query of that name.
         """
-        return self.store.matching(self._query(name), after, up_to, limit)
+        return self.store.matching(self._query(name), after, up_to, limit, most_bytes)
 
     def _query(self, name: str) -> Query:
         found = self.store.find_query(name)

@@ -132,6 +132,13 @@ class NamedQuery(NamedTuple):
     created_ms: int
 
 
+class Batch(NamedTuple):
+    """Messages with their positions, and the position up to which nothing else matches."""
+
+    messages: list[tuple[int, bytes]]
+    reached: int
+
+
 class StandingStore(Protocol):
     """The index as those see it who follow the log with named queries."""
 
@@ -143,8 +150,8 @@ class StandingStore(Protocol):
         """Return a named query."""
         ...
 
-    def matching(self, query: Query, after: int, up_to: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return index and rendered JSON of matching events in (after, up_to], in log order."""
+    def matching(self, query: Query, after: int, up_to: int, limit: int, most_bytes: int) -> Batch:
+        """Return rendered events that match in (after, up_to], in log order, one at least."""
         ...
 
 

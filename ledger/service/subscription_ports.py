@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ledger.core.errors import MalformedError
+from ledger.service.query_ports import Batch
 
 Kind = Literal["query", "feed"]
 State = Literal["prepared", "delivered", "dead"]
@@ -90,7 +91,11 @@ class SubscriptionStore(Protocol):
     """Subscriptions as their owners see them."""
 
     def add(self, subscription: Subscription) -> None:
-        """Store a new subscription."""
+        """Store a new subscription.
+
+        Raises:
+            NotFoundError: Its query was deleted meanwhile.
+        """
         ...
 
     def find(self, subscription_id: str) -> Subscription | None:
@@ -144,8 +149,8 @@ class EventSource(Protocol):
         """Return how many entries of the log the index covers."""
         ...
 
-    def matching(self, name: str, after: int, up_to: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return index and rendered JSON of matching events in (after, up_to], in order.
+    def matching(self, name: str, after: int, up_to: int, limit: int, most_bytes: int) -> Batch:
+        """Return matching events in (after, up_to], in order, as many as the limits take.
 
         Raises:
             NotFoundError: There is no query of that name.
@@ -171,10 +176,8 @@ class Held(Protocol):
         """Return the last id of the outbox."""
         ...
 
-    def notifications(
-        self, types: Sequence[str], after: int, up_to: int, limit: int
-    ) -> list[tuple[int, bytes]]:
-        """Return id and body of what the outbox holds of some types in (after, up_to], in order."""
+    def notifications(self, types: Sequence[str], after: int, up_to: int) -> Batch:
+        """Return the next message of some types in (after, up_to] of the outbox."""
         ...
 
     def prepare(self, delivery: Delivery) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from ledger.core.epcis.master_data import MasterData
 from ledger.core.epcis.query import Query
-from ledger.service.query_ports import IndexedEvent, IndexState, LoggedEvent, NamedQuery
+from ledger.service.query_ports import Batch, IndexedEvent, IndexState, LoggedEvent, NamedQuery
 from ledger.store.bulk import copy_into
 from ledger.store.query_sql import in_log_order
 from ledger.store.query_tables import INDEX_TABLES
@@ -17,6 +17,9 @@ from ledger.store.query_tables import INDEX_TABLES
 INDEXER_LOCK: Final = 0x556E6272_45504349
 # Bytes of events that one step holds in memory, some ten times over.
 MAX_CONTENT_BYTES: Final = 32 * 1024 * 1024
+# Of one look at what came since the last; a query that no index answers reads all of that.
+FOLLOWING_TIMEOUT_MS: Final = 30_000
+_FOLLOWING = text(f"SET LOCAL statement_timeout = {FOLLOWING_TIMEOUT_MS}")
 _EVENT_COLUMNS: Final = {
     "log_index": "int8", "record_ms": "int8", "event_ms": "int8", "party": "bytea",
     "event_id": "text", "event_type": "text", "action": "text", "biz_step": "text",
@@ -78,12 +81,15 @@ class SqlIndexStore:
             row = connection.execute(statement, {"name": name}).one_or_none()
         return None if row is None else NamedQuery(row.name, row.definition, row.created_ms)
 
-    def matching(self, query: Query, after: int, up_to: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return index and rendered JSON of matching events in (after, up_to], in log order."""
-        statement, values = in_log_order(query, after, up_to, limit)
-        with self._engine.connect() as connection:
-            rows = connection.exec_driver_sql(statement, tuple(values))
-            return [(row.log_index, row.rendered) for row in rows]
+    def matching(self, query: Query, after: int, up_to: int, limit: int, most_bytes: int) -> Batch:
+        """Return rendered events that match in (after, up_to], in log order, one at least."""
+        statement, values = in_log_order(query, after, up_to, limit, most_bytes)
+        with self._engine.begin() as connection:
+            connection.execute(_FOLLOWING)
+            rows = connection.exec_driver_sql(statement, tuple(values)).all()
+        events = [(row.log_index, row.rendered) for row in rows]
+        is_all = not rows or len(rows) == rows[0].fetched < limit
+        return Batch(events, up_to if is_all else events[-1][0])
 
 
 class SqlIndexing:

@@ -91,15 +91,24 @@ def count_events(query: Query, most: int) -> Statement:
     return text, [*made.values, most]
 
 
-def in_log_order(query: Query, after: int, up_to: int, limit: int) -> Statement:
-    """Return the statement for log_index and rendered of matches in (after, up_to]."""
+def in_log_order(query: Query, after: int, up_to: int, limit: int, most_bytes: int) -> Statement:
+    """Return the statement for matches in (after, up_to]: log_index, rendered, fetched.
+
+    The first one, and of the others as many as fit into most_bytes; fewer rows than `fetched` say
+    that the bytes ended them.
+    """
     made = _Statement.of(query)
     conditions = [*made.where, "e.log_index > %s", "e.log_index <= %s"]
-    text = (
+    found = (
         "SELECT e.log_index, e.rendered FROM epcis_events e"  # noqa: S608 -- see above
         f"{_where(conditions)} ORDER BY e.log_index LIMIT %s"
     )
-    return text, [*made.values, after, up_to, limit]
+    text = (
+        "SELECT log_index, rendered, fetched FROM (SELECT *, count(*) OVER () AS fetched,"  # noqa: S608
+        f" sum(octet_length(rendered)) OVER (ORDER BY log_index) AS total FROM ({found}) found)"
+        " sized WHERE total <= %s OR total = octet_length(rendered) ORDER BY log_index"
+    )
+    return text, [*made.values, after, up_to, limit, most_bytes]
 
 
 def _where(conditions: Sequence[str]) -> str:

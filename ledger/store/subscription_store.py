@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from ledger.core.errors import NotFoundError
+from ledger.service.query_ports import Batch
 from ledger.service.subscription_ports import Attempt, Delivery, Kind, Subscription
 from ledger.store.subscription_tables import deliveries, subscriptions
 
@@ -42,9 +44,9 @@ _PRUNE = (
         " FROM subscriptions WHERE kind = 'feed')"
     ),
 )
-_NOTIFICATIONS = text("""
+_NOTIFICATION = text("""
     SELECT id, data FROM notifications
-    WHERE id > :after AND id <= :up_to AND type = ANY(:types) ORDER BY id LIMIT :limit
+    WHERE id > :after AND id <= :up_to AND type = ANY(:types) ORDER BY id LIMIT 1
 """)
 _LOG = text("SELECT sequenced, clock_ms FROM log_state")
 _CLOCK_AT = text("""
@@ -78,9 +80,16 @@ class SqlSubscriptionStore:
         self._engine = engine
 
     def add(self, subscription: Subscription) -> None:
-        """Store a new subscription."""
-        with self._engine.begin() as connection:
-            connection.execute(insert(subscriptions).values(_members(subscription)))
+        """Store a new subscription.
+
+        Raises:
+            NotFoundError: Its query was deleted meanwhile.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(subscriptions).values(_members(subscription)))
+        except IntegrityError:
+            raise NotFoundError(f"no query has the name {subscription.query_name!r}") from None
 
     def find(self, subscription_id: str) -> Subscription | None:
         """Return a subscription."""
@@ -229,12 +238,11 @@ class SqlHeld:
         """Return the last id of the outbox."""
         return int(self._rows(_OUTBOX_END)[0][0])
 
-    def notifications(
-        self, types: Sequence[str], after: int, up_to: int, limit: int
-    ) -> list[tuple[int, bytes]]:
-        """Return id and body of what the outbox holds of some types in (after, up_to], in order."""
-        rows = self._rows(_NOTIFICATIONS, types=list(types), after=after, up_to=up_to, limit=limit)
-        return [(row.id, row.data) for row in rows]
+    def notifications(self, types: Sequence[str], after: int, up_to: int) -> Batch:
+        """Return the next message of some types in (after, up_to] of the outbox."""
+        rows = self._rows(_NOTIFICATION, types=list(types), after=after, up_to=up_to)
+        messages = [(int(row.id), bytes(row.data)) for row in rows]
+        return Batch(messages, messages[-1][0] if messages else up_to)
 
     def prepare(self, delivery: Delivery) -> None:
         """Commit a delivery before it is sent."""

@@ -23,7 +23,7 @@ subscriptions = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("query_name", Text),
+    Column("query_name", Text, ForeignKey("epcis_queries.name", ondelete="CASCADE")),
     Column("types", ARRAY(Text), nullable=False),
     Column("dest", Text, nullable=False),
     Column("sealed_secret", LargeBinary),

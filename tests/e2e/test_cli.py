@@ -176,7 +176,8 @@ def test_a_killed_worker_is_seen_and_started_again(running: Run, home: Path) -> 
     os.kill(int((home / "run/worker.pid").read_text()), signal.SIGKILL)
     states = {row["name"]: row["state"] for row in data(running("status", "--json"))["processes"]}
     assert states == {
-        "database": "running", "chain": "running", "worker": "stopped", "api": "running"
+        "database": "running", "chain": "running", "worker": "stopped", "dispatcher": "running",
+        "api": "running",
     }  # fmt: skip
     assert running("up").returncode == 0
     (row,) = data(running("capture", "-", "--key", "maker", "--json", given=document("e:1")))

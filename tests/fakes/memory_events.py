@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.core.errors import NotFoundError
+from ledger.service.query_ports import Batch
 
 
 @dataclass(slots=True)
@@ -27,10 +28,16 @@ class MemoryEvents:
     def indexed(self) -> int:
         return len(self.events)
 
-    def matching(self, name: str, after: int, up_to: int, limit: int) -> list[tuple[int, bytes]]:
+    def matching(self, name: str, after: int, up_to: int, limit: int, most_bytes: int) -> Batch:
         self.verify_query(name)
         self.asked.append((after, up_to))
-        chosen = self.queries[name]
-        span = range(after + 1, min(up_to + 1, len(self.events)))
-        found = [(i, raw) for i in span if (raw := self.events[i]) is not None and chosen(raw)]
-        return found[:limit]
+        chosen, found, size = self.queries[name], [], 0
+        for i in range(after + 1, min(up_to + 1, len(self.events))):
+            raw = self.events[i]
+            if raw is None or not chosen(raw):
+                continue
+            size += len(raw)
+            if found and (size > most_bytes or len(found) == limit):
+                return Batch(found, found[-1][0])
+            found.append((i, raw))
+        return Batch(found, found[-1][0] if len(found) == limit else up_to)

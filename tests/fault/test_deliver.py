@@ -89,6 +89,9 @@ def standing(url: str) -> Iterator[Stand]:
         made.store()
         with made.engines[0].begin() as connection:
             connection.execute(text("TRUNCATE subscriptions, notifications CASCADE"))
+            connection.execute(
+                text("INSERT INTO epcis_queries VALUES ('q', '{}', 0) ON CONFLICT DO NOTHING")
+            )
         yield made
 
 

@@ -48,6 +48,12 @@ def upgrade() -> None:
             name=op.f("ck_subscriptions_begins_somewhere"),
         ),
         sa.CheckConstraint("batch > 0", name=op.f("ck_subscriptions_batch_positive")),
+        sa.ForeignKeyConstraint(
+            ["query_name"],
+            ["epcis_queries.name"],
+            name=op.f("fk_subscriptions_query_name"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
         comment="Everything up to cursor (a log index, of a feed an outbox id) is acknowledged or"
         " does not match.",
