@@ -156,6 +156,12 @@ def test_extension_shapes() -> None:
     assert after_action(**nested) == f"{NS}e{NS}z{NS}a{NS}b=1{NS}b=2"
 
 
+def test_attributes_and_text_of_an_xml_element() -> None:
+    element = {"@ex:b": "2", "#text": "1.0", "@a": "1", "ex:c": 3}
+    assert after_action(**{"ex:e": element}) == f"{NS}e=1a=1{NS}b=2{NS}c=3"
+    assert after_action(**{"ex:e": {"@a": "1"}}) == f"{NS}ea=1"
+
+
 def test_names_of_one_namespace_are_one_name() -> None:
     full = {"https://ns.example.com/epcis/a": "1"}
     term = {"@context": {"word": "https://ns.example.com/epcis/a"}, "word": "1"}

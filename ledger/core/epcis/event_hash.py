@@ -16,6 +16,9 @@ from ledger.core.epcis.namespaces import RDFS_COMMENT, Namespaces, namespaces_of
 from ledger.core.strict_json import JsonValue
 
 VERSION: Final = "CBV2.0"
+# Text and attributes of an XML element that has more than text (docs/spec/epcis-xml.md).
+TEXT_MEMBER: Final = "#text"
+_ATTRIBUTE: Final = "@"
 
 # Other algorithms and versions of the hash cannot be compared with this one.
 _OURS = re.compile(rf"ni:///sha-256;([0-9A-Fa-f]{{64}})(?:\?ver={re.escape(VERSION)})?", re.ASCII)
@@ -99,7 +102,8 @@ def _extensions(members: Event, names: Namespaces) -> str:
     texts = [
         text
         for name, value in members.items()
-        if name != "@context" and (expanded := names.expanded_name(name)) != RDFS_COMMENT
+        if name != "@context"
+        and (expanded := names.expanded_name(name.removeprefix(_ATTRIBUTE))) != RDFS_COMMENT
         for text in _extension(expanded, value, names)
     ]
     return "".join(sorted(texts))
@@ -111,6 +115,12 @@ def _extension(name: str, value: JsonValue, names: Namespaces) -> list[str]:
     if isinstance(value, list):
         return [text for one in value for text in _extension(name, one, names)]
     if isinstance(value, dict):
-        return [name + _extensions(value, names)]
-    text = written_extension(value, names)
-    return [f"{name}={text}" if text else name]
+        inner = {key: one for key, one in value.items() if key != TEXT_MEMBER}
+        text = _plain(name, value.get(TEXT_MEMBER), names)
+        return [text + _extensions(inner, names)]
+    return [_plain(name, value, names)]
+
+
+def _plain(name: str, value: JsonValue, names: Namespaces) -> str:
+    text = "" if value is None else written_extension(value, names)
+    return f"{name}={text}" if text else name
