@@ -11,7 +11,7 @@ import typer
 from ledger.cli import opened
 from ledger.cli.documents import read_bytes
 from ledger.cli.exit_codes import ExitCode
-from ledger.cli.output import JsonFlag, JsonLinesFlag, Report, output_of
+from ledger.cli.output import JsonFlag, JsonLinesFlag, Output, Report, output_of
 from ledger.cli.prove import Url
 from ledger.client import LedgerClient, RefusedDocumentError, UnreachableError
 from ledger.clock import now_ms
@@ -87,6 +87,15 @@ def capture(
         else:
             rows = _captured(_sending(client, key, wait, on_error), files, report)
     output.rows(rows, _COLUMNS)
+    exit_if_refused(rows)
+
+
+def exit_if_refused(rows: Sequence[dict[str, Any]]) -> None:
+    """End with the exit code of a refusal when a row is one.
+
+    Raises:
+        typer.Exit: It is.
+    """
     refused = [row for row in rows if row["verdict"] in {"rejected", "reject"}]
     if refused:
         forbidden = any(row.get("code") == "not_permitted" for row in refused)
@@ -151,13 +160,16 @@ def _sending(client: LedgerClient, key: str, wait: WaitFor, on_error: OnError) -
     )  # fmt: skip
 
 
-def _send(sending: _Sending, file: str) -> str | dict[str, Any]:
+def _send(sending: _Sending, file: str, document: bytes | None = None) -> str | dict[str, Any]:
     """Send one document; return its job, or the one row of a document that is refused whole."""
     try:
         return sending.client.capture(
-            read_bytes(file), sending.signer, sending.identity, issued_at=now_ms(),
+            read_bytes(file) if document is None else document,
+            sending.signer,
+            sending.identity,
+            issued_at=now_ms(),
             on_error=sending.on_error.value,
-        )  # fmt: skip
+        )
     except (MalformedError, NotPermittedError) as error:
         return _refused(file, error)
 
@@ -210,3 +222,15 @@ def _row(file: str, result: dict[str, Any]) -> dict[str, Any]:
         if member in result:
             row[name] = result[member]
     return row
+
+
+def submit(
+    document: bytes, file: str, *, key: str, url: str | None, output: Output
+) -> list[dict[str, Any]]:
+    """Sign and submit a document that was made of a file; return a row per event."""
+    with opened.client(url) as client, output.progress() as report:
+        sending = _sending(client, key, WaitFor.LOGGED, OnError.ROLLBACK)
+        job = _send(sending, file, document)
+        if not isinstance(job, str):
+            return [job]
+        return [_row(file, result) for result in _await(sending, job, file, report)]

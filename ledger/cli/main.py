@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from ledger.cli import audit, capture, demo, doctor, dscsa, epcis, keys, parties, prove, running
+from ledger.cli import (
+    audit,
+    capture,
+    demo,
+    doctor,
+    dscsa,
+    epcis,
+    import_export,
+    keys,
+    parties,
+    prove,
+    running,
+)
 from ledger.cli.exit_codes import exit_code, one_line
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Output
 
@@ -28,6 +40,8 @@ app.add_typer(parties.app, name="party")
 app.command("capture")(capture.capture)
 app.command("prove")(prove.prove)
 app.command("audit")(audit.audit)
+app.command("import")(import_export.import_table)
+app.command("export")(import_export.export)
 app.add_typer(epcis.app, name="epcis")
 app.add_typer(dscsa.app, name="dscsa")
 

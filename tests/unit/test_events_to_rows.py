@@ -77,7 +77,8 @@ def test_an_event_whose_rows_would_say_something_else_has_none() -> None:
     declared = GOOD | {"errorDeclaration": {"declarationTime": "2026-01-03T10:00:00Z"}}
     others = [
         GOOD | {"type": "TransformationEvent"}, GOOD | {"action": "ADD"},
-        GOOD | {"bizStep": "urn:x"}, GOOD | {"eventTime": "today"}, GOOD | {"epcList": []}, declared,
+        GOOD | {"bizStep": "urn:x"}, GOOD | {"eventTime": "today"}, GOOD | {"epcList": []},
+        declared,
     ]  # fmt: skip
     for event in others:
         assert rows(event) == []

@@ -155,6 +155,16 @@ ITEM_LISTS: Final = {
 }
 
 
+# Steps by which goods change hands: parties and references that a mapping fixes for a whole table
+# belong to these rows only, while a cell says for itself where it belongs.
+TRANSFERS: Final = frozenset(
+    [
+        "accepting", "arriving", "consigning", "departing", "dispensing", "receiving",
+        "retail_selling", "shipping", "transporting", "void_shipping",
+    ]
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyColumn:
     """Where a party or place of a column stands in an event."""
@@ -190,3 +200,4 @@ REFERENCES: Final = {
 LOT_MEMBER: Final = "cbvmda:lotNumber"
 EXPIRY_MEMBER: Final = "cbvmda:itemExpirationDate"
 MASTER_DATA_NAMESPACE: Final = "urn:epcglobal:cbv:mda:"
+OF_TRANSFERS: Final = frozenset([*(party.column for party in PARTIES), *REFERENCES])

@@ -11,7 +11,14 @@ from ledger.core.identifiers import canonical_path
 from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue
 from ledger.core.tabular.cells import READERS, CellError, item_link, link, number_cell
-from ledger.core.tabular.columns import KINDS, REFERENCES, Column, EventKind
+from ledger.core.tabular.columns import (
+    KINDS,
+    OF_TRANSFERS,
+    REFERENCES,
+    TRANSFERS,
+    Column,
+    EventKind,
+)
 from ledger.core.tabular.mapping import TableMapping, check_header
 from ledger.core.tabular.references import reference_uri
 from ledger.core.tabular.table import Cell, Formula, Table, TableFinding, TableRow
@@ -70,10 +77,9 @@ class Reading:
         if self.said[code] > MAX_FINDINGS_OF_A_CODE:
             return
         header = None if column is None else self.header_of.get(column, f"({column})")
-        shown = f"{header}: {message}" if header else message
         self.findings.append(TableFinding(
             finding=DocumentFinding(
-                code=code, severity=severity, pointer="", value=value, message=shown
+                code=code, severity=severity, pointer="", value=value, message=message
             ),
             row=row, column=header,
         ))  # fmt: skip
@@ -107,7 +113,7 @@ class Reading:
         cells = [(row.cells[i], column) for i, column in self.cells_of if i < len(row.cells)]
         if not any(cell not in (None, "") for cell, _ in cells):
             return None
-        values: Values = dict(self.constants)
+        values: Values = {}
         for cell, column in cells:
             if isinstance(cell, Formula):
                 cell = self._computed(row.number, column, cell)  # noqa: PLW2901 -- its value
@@ -120,7 +126,13 @@ class Reading:
                 self.say(row.number, column, error.code, error.message, error.value)
                 continue
             self._notice(row.number, column, cell)
-        return values
+        kind = values.get(Column.KIND, self.constants.get(Column.KIND))
+        fixed = {
+            column: text
+            for column, text in self.constants.items()
+            if kind in TRANSFERS or column not in OF_TRANSFERS
+        }
+        return fixed | values
 
     def _computed(self, row: int, column: Column, cell: Formula) -> Cell:
         if cell.value is None:
