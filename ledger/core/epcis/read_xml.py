@@ -16,14 +16,19 @@ from ledger.core.epcis.read_json import event_faults
 from ledger.core.epcis.read_xml_event import EventReader
 from ledger.core.epcis.read_xml_head import HeadReader
 from ledger.core.epcis.xml_check import GrammarCheck
-from ledger.core.epcis.xml_grammar import EPCIS, EVENT_NAMES, MASTER_DATA, QUERY, TYPES
+from ledger.core.epcis.xml_grammar import (
+    EPCIS,
+    EVENT_NAMES,
+    MASTER_DATA,
+    MAX_XML_DEPTH,
+    QUERY,
+    TYPES,
+)
 from ledger.core.epcis.xml_names import Element, local_of, namespace_of
 from ledger.core.epcis.xml_prolog import as_utf8
 from ledger.core.epcis.xml_values import SPACE
 from ledger.core.errors import MalformedError
 
-# Each level is at most an object in a list, and JSON nests 64 deep; EPCIS has about 15.
-MAX_XML_DEPTH: Final = 32
 # Far above any real element (a sensorReport has 24).
 MAX_ATTRIBUTES: Final = 256
 # Namespaces in scope at once, so that looking one up stays cheap.
@@ -242,7 +247,7 @@ class _Stream:
             self._findings.event = None
             return
         self._check.check(root, _TYPE_OF_ROOT[local_of(root)], "")
-        reader = HeadReader(self._head.version, self._head.kind, self._findings)
+        reader = HeadReader(self._head.kind, self._findings)
         self._head.members.update(reader.read(root))
 
 

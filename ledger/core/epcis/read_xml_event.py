@@ -24,12 +24,10 @@ from ledger.core.epcis.vocabulary import (
 )
 from ledger.core.epcis.xml_check import child_pointer
 from ledger.core.epcis.xml_grammar import EPCIS
-from ledger.core.epcis.xml_names import XSI, Element, local_of, namespace_of
+from ledger.core.epcis.xml_names import UNQUALIFIED, XSI, Element, local_of, namespace_of
 from ledger.core.epcis.xml_values import SPACE
 from ledger.core.strict_json import JsonValue
 
-# Prefixes for elements without a namespace that no rule knows: they belong to the EPCIS schema.
-UNKNOWN_PREFIX: Final = {Format.XML_12: "epcis1", Format.XML_20: "epcis2"}
 _STANDARD: Final = frozenset(["", *EPCIS.values()])
 _WRAPPERS: Final = frozenset(["extension", "baseExtension"])
 _REPORT_NUMBERS: Final = frozenset([
@@ -124,10 +122,9 @@ class EventReader:
 
     def _put_unknown(self, members: Event, child: Element, pointer: str) -> None:
         """Keep an element that no rule knows; where it may stand, nothing else would tell of it."""
-        prefix = self._values.names.prefix(EPCIS[self._version], UNKNOWN_PREFIX[self._version])
-        name = f"{prefix}:{local_of(child)}"
+        name = f"{self._values.names.prefix(*UNQUALIFIED)}:{local_of(child)}"
         message = f"{local_of(child)} is unknown to EPCIS; it is kept as {name}."
-        self._findings.add("UNKNOWN_MEMBER", pointer, message, severity=Severity.LOW)
+        self._findings.add("ELEMENT_KEPT", pointer, message, severity=Severity.LOW)
         self._values.put(members, name, child, pointer)
 
     @staticmethod

@@ -2,13 +2,19 @@
 
 from typing import Final
 
-from ledger.core.epcis.document import Event, Format, Kind
+from ledger.core.epcis.document import Event, Kind
 from ledger.core.epcis.finding_list import FindingList
-from ledger.core.epcis.read_xml_event import UNKNOWN_PREFIX
 from ledger.core.epcis.read_xml_value import ValueReader, text_of
 from ledger.core.epcis.sbdh import SBDH_MEMBER, as_members, synthesised
 from ledger.core.epcis.xml_grammar import EPCIS, QUERY, SBDH
-from ledger.core.epcis.xml_names import Element, local_of, namespace_of
+from ledger.core.epcis.xml_names import (
+    HEADER,
+    UNQUALIFIED,
+    Element,
+    local_of,
+    marks_of,
+    namespace_of,
+)
 from ledger.core.strict_json import JsonValue
 
 _OWN: Final = frozenset(["", *EPCIS.values(), *QUERY.values()])
@@ -22,9 +28,9 @@ _ATTRIBUTES: Final = {
 class HeadReader:
     """Reads the head of one document, its events already taken away."""
 
-    def __init__(self, version: Format, kind: Kind, findings: FindingList) -> None:
-        """Begin a document of this version and kind."""
-        self._version, self._kind = version, kind
+    def __init__(self, kind: Kind, findings: FindingList) -> None:
+        """Begin a document of this kind."""
+        self._kind = kind
         self._values = ValueReader(findings)
 
     def read(self, root: Element) -> Event:
@@ -33,30 +39,46 @@ class HeadReader:
         for name, value in self._values.attributes(root).items():
             if name != "@schemaVersion":
                 members[_ATTRIBUTES.get(name, name)] = value
-        header: Event = {}
-        body: Event = {}
-        self._members(root, members, "", {"EPCISHeader": header, "EPCISBody": body})
+        self._members(root, members, "", ("EPCISHeader", "EPCISBody"))
+        header = _object(members, "epcisHeader")
         self._lift_sbdh(members, header)
-        if header:
-            members["epcisHeader"] = header
-        members["epcisBody"] = body
+        self._move_master_data(members, header)
+        if not header:
+            del members["epcisHeader"]
         members["@context"] = list(self._values.names.context())
         return members
 
     def _members(
-        self, element: Element, members: Event, pointer: str, places: dict[str, Event]
+        self, element: Element, members: Event, pointer: str, places: tuple[str, ...]
     ) -> None:
         """Read children into members; those that have a place of their own into that."""
         for child in element:
             local = local_of(child)
             if namespace_of(child) not in _OWN:
-                self._values.put(members, self._values.names.element(child), child, pointer)
+                self._extension(child, members, pointer)
             elif local in places:
-                self._read_place(child, local, places[local], pointer)
+                name = _JSON_NAMES[local]
+                inner = _object(members, name)
+                inner.update(self._values.attributes(child))
+                self._members(child, inner, f"{pointer}/{name}", _PLACES.get(local, ()))
             elif local in _WRAPPERS:
                 self._members(child, members, pointer, places)
             elif local != "EventList":
                 self._own_member(child, local, members, pointer)
+
+    def _extension(self, child: Element, members: Event, pointer: str) -> None:
+        if HEADER in marks_of(child):
+            members, pointer = _object(members, "epcisHeader"), "/epcisHeader"
+        self._values.put(members, self._values.names.element(child), child, pointer)
+
+    @staticmethod
+    def _move_master_data(members: Event, header: Event) -> None:
+        """Put the vocabularies of a master data document where JSON has them: in the header."""
+        vocabularies = _object(members, "epcisBody").pop("vocabularyList", None)
+        if isinstance(vocabularies, list):
+            master = _object(header, "epcisMasterData")
+            held = master.get("vocabularyList")
+            master["vocabularyList"] = [*(held if isinstance(held, list) else []), *vocabularies]
 
     def _own_member(self, child: Element, local: str, members: Event, pointer: str) -> None:
         if local in _LEAVES:
@@ -66,17 +88,8 @@ class HeadReader:
             if isinstance(held, list):
                 held += self._vocabularies(child, f"{pointer}/vocabularyList")
         else:
-            prefix = self._values.names.prefix(EPCIS[self._version], UNKNOWN_PREFIX[self._version])
-            self._values.put(members, f"{prefix}:{local}", child, pointer)
-
-    def _read_place(self, element: Element, local: str, members: Event, pointer: str) -> None:
-        below = f"{pointer}/{_JSON_NAMES[local]}"
-        members.update(self._values.attributes(element))
-        inner = {name: Event() for name in _PLACES.get(local, ())}
-        self._members(element, members, below, inner)
-        for name, value in inner.items():
-            if value or name in ("QueryResults", "resultsBody"):
-                members[_JSON_NAMES[name]] = value
+            name = f"{self._values.names.prefix(*UNQUALIFIED)}:{local}"
+            self._values.put(members, name, child, pointer)
 
     def _lift_sbdh(self, members: Event, header: Event) -> None:
         """Give the header's sender, receiver and number their members in JSON (EPCIS 2.0, 10.1)."""
@@ -159,3 +172,9 @@ _JSON_NAMES: Final = {
     "QueryResults": "queryResults",
     "resultsBody": "resultsBody",
 }
+
+
+def _object(members: Event, name: str) -> Event:
+    """Return a member that is an object, made when it is missing."""
+    held = members.setdefault(name, {})
+    return held if isinstance(held, dict) else {}

@@ -6,12 +6,16 @@ from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.finding_list import FindingList
 from ledger.core.epcis.xml_names import (
     JSON_MARK,
+    LIST,
+    NO_LIST,
+    OBJECT,
     XML_SPACE,
     XSD_NAMESPACE,
     XSI,
     Element,
     ReadNames,
     local_of,
+    marks_of,
 )
 from ledger.core.epcis.xml_values import (
     NUMBERS,
@@ -46,7 +50,7 @@ class ValueReader:
             value = self._scalar(element, pointer)
             if attributes:
                 return attributes if value == "" else {**attributes, TEXT_MEMBER: value}
-            return {} if element.get(JSON_MARK) == "object" else value
+            return {} if OBJECT in marks_of(element) else value
         members: dict[str, JsonValue] = dict(attributes)
         for child in element:
             self.put(members, self.names.element(child), child, pointer)
@@ -59,8 +63,8 @@ class ValueReader:
 
     def put(self, members: dict[str, JsonValue], name: str, element: Element, pointer: str) -> None:
         """Put an extension element into its parent's members; a repeated name makes a list."""
-        mark = element.get(JSON_MARK)
-        if mark == "empty-list":
+        marks = marks_of(element)
+        if NO_LIST in marks:
             members.setdefault(name, [])
             return
         below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
@@ -71,7 +75,7 @@ class ValueReader:
             members[name] = [held, self.extension(element, f"{below}/1")]
         else:
             value = self.extension(element, below)
-            members[name] = [value] if mark == "list" else value
+            members[name] = [value] if LIST in marks else value
 
     def attributes(self, element: Element) -> dict[str, JsonValue]:
         """Return the attributes that carry a sender's meaning, as `@name` members."""

@@ -27,6 +27,8 @@ MASTER_DATA: Final = {
 SBDH: Final = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
 OTHER, LOCAL = "##other", "##local"
 MANY: Final = 1 << 30
+# Each level is at most an object in a list, and JSON nests 64 deep; EPCIS has about 15.
+MAX_XML_DEPTH: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

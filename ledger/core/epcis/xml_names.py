@@ -12,8 +12,14 @@ XSI: Final = f"{{{XSI_NAMESPACE}}}"
 XSD_NAMESPACE: Final = "http://www.w3.org/2001/XMLSchema"
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 XML_SPACE: Final = f"{{{XML_NAMESPACE}}}space"
-# Our own mark for what XML has no sign for: a list of one or of none, an object without members.
+# Namespace and prefix of what had no namespace where EPCIS knows no such element.
+UNQUALIFIED: Final = ("urn:unbroken:local", "local")
+# Our own mark for what XML has no sign for; its words stand apart by spaces.
 JSON_MARK: Final = "{urn:unbroken:json}as"
+LIST: Final = "list"
+NO_LIST: Final = "empty-list"
+OBJECT: Final = "object"
+HEADER: Final = "header"
 
 # Prefixes that the standard context defines and protects: never bound anew (JSON-LD 1.1, 4.1.11).
 STANDARD_PREFIXES: Final = {
@@ -69,6 +75,11 @@ class Element(Protocol):
     def clear(self, *, keep_tail: bool) -> None:
         """Forget attributes, text and children."""
         ...
+
+
+def marks_of(element: Element) -> list[str]:
+    """Return the words of our own mark at an element."""
+    return (element.get(JSON_MARK) or "").split()
 
 
 def local_of(element: Element) -> str:
