@@ -43,7 +43,11 @@ def open_table(file: str, mapping: TableMapping) -> OpenedTable:
     table = read_table(read_bytes(file), mapping)
     mapping = with_guesses(mapping, list(table.header))
     if not mapping.columns:
-        raise MalformedError("header", "has no column that we know; give --mapping", table.header)
+        raise MalformedError(
+            "header",
+            "has no column that we know: give --mapping, whose header_row says where it is",
+            table.header,
+        )
     created = datetime.fromtimestamp(at_ms // 1000, tz=UTC).isoformat().replace("+00:00", "Z")
     imported = events_of(table, mapping, zones=zone_offset, created=created)
     checked = check_events(imported.document, at_ms=at_ms)
