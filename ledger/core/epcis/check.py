@@ -4,12 +4,12 @@ Cost: an event of the usual kind passes one narrow schema (plain.py) and a few l
 takes the whole schema and every rule, and comes out with all of its faults, not only the first.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ledger.core.epcis.codes import finding
 from ledger.core.epcis.document import Document, Event, Format, Kind
-from ledger.core.epcis.finding import DocumentFinding, Verdict, verdict
+from ledger.core.epcis.finding import DocumentFinding, Severity, Verdict, verdict
 from ledger.core.epcis.model import model_findings
 from ledger.core.epcis.plain import are_links_right, is_plain
 from ledger.core.epcis.quality import (
@@ -25,6 +25,8 @@ from ledger.core.epcis.rules_document import judge_together
 from ledger.core.epcis.schema import DOCUMENT_KINDS, MEMBERS
 from ledger.core.errors import MalformedError
 
+# JSON forbids what the XSD allows: the document is right XML and could not be written as JSON.
+_ALLOWED_BY_XML: Final = frozenset(["MISSING_MEMBER", "UNKNOWN_CBV_WORD", "DUPLICATE_IN_LIST"])
 _STANDARD: Final = Context(frozenset(PREFIXES), ())
 # The rules of strict_json.parse_json, by how their refusals begin.
 _OF_RULE: Final = {
@@ -141,7 +143,7 @@ def _check_event(
     report = Report(pointer, position)
     kind = event.get("type")
     if isinstance(kind, str) and kind in MEMBERS:
-        report.found.extend(model_findings(kind, event, pointer, position))
+        report.found.extend(_of_model(document, kind, event, report))
     judge_event(event, report)
     judge_times(event, at_ms, report)
     if "recordTime" in event and document.kind is not Kind.QUERY:
@@ -151,9 +153,21 @@ def _check_event(
     return report.found
 
 
+def _of_model(document: Document, kind: str, event: Event, report: Report) -> list[DocumentFinding]:
+    findings = model_findings(kind, event, report.pointer, report.event)
+    if document.format is Format.JSON:
+        return findings
+    return [
+        replace(one, severity=Severity.MEDIUM) if one.code in _ALLOWED_BY_XML else one
+        for one in findings
+    ]
+
+
 def _check_names(document: Document, event: Event, context: Context, report: Report) -> None:
     prefixes = context.prefixes
-    if not inherited(event, document.members) and document.format is Format.JSON:
+    if document.format is not Format.JSON:
+        prefixes |= read_context(event.get("@context")).prefixes
+    elif not inherited(event, document.members):
         if "@context" in event:
             own = read_context(event["@context"])
             prefixes |= own.prefixes

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import orjson
+
 from ledger.core.epcis.finding import DocumentFinding, Severity
 
 
@@ -82,7 +84,8 @@ CODES: Final[dict[str, Code]] = {
         "QUANTITY_NOT_INTEGER": (_ERROR, "EPCIS 2.0 section 7.3.3"),
         "UOM_WITHOUT_QUANTITY": (_ERROR, "EPCIS 2.0 section 7.3.3"),
         "SENSOR_ATTRIBUTE_TWICE": (_ERROR, "EPCIS 2.0 section 7.3.7; TCR-53"),
-        "SENSOR_TIME_AFTER_EVENT": (_ERROR, "GS1 conformance requirement M122"),
+        "SENSOR_ATTRIBUTE_REPEATED": (_MEDIUM, "EPCIS 2.0 section 7.3.7; TCR-53"),
+        "SENSOR_TIME_AFTER_EVENT": (_MEDIUM, "GS1 conformance requirement M122"),
         "SENSOR_TIMES_REVERSED": (_MEDIUM, "EPCIS 2.0 section 7.3.7"),
         "SENSOR_VALUE_WITHOUT_UOM": (_LOW, "EPCIS 2.0 section 7.3.7"),
         "INVALID_IDENTIFIER": (_ERROR, _TDS),
@@ -104,6 +107,7 @@ CODES: Final[dict[str, Code]] = {
         "UNKNOWN_CONTEXT": (_LOW, "EPCIS 2.0 section 10.2"),
         "MISSING_STANDARD_CONTEXT": (_MEDIUM, "EPCIS 2.0 section 10.2"),
         "CONTEXT_REDEFINES_STANDARD": (_ERROR, "JSON-LD 1.1 section 4.1.11"),
+        "CONTEXT_REBINDS_PREFIX": (_MEDIUM, "JSON-LD 1.1 section 4.1.11"),
         "CONTEXT_ALIASES_STANDARD": (_MEDIUM, "JSON-LD 1.1 section 4.1"),
         "NESTED_CONTEXT": (_MEDIUM, "JSON-LD 1.1 section 4.1"),
         "UNDEFINED_PREFIX": (_MEDIUM, "EPCIS 2.0 section 10.2"),
@@ -146,11 +150,18 @@ def finding(
     )
 
 
+def _written(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return repr(value)
+
+
 # A person reads it; a megabyte of a partner's text would hide the rest.
 MAX_VALUE_CHARACTERS: Final = 200
 
 
 def shown(value: object) -> str:
     """Return a value as text of bounded length."""
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else _written(value)
     return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[: MAX_VALUE_CHARACTERS - 1]}…"

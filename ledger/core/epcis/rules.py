@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.core.epcis.codes import finding
+from ledger.core.epcis.codes import finding, shown
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.rules_identifiers import find_fault, find_path, is_class, may_be_class
@@ -271,15 +271,31 @@ def _judge_sensors(event: Event, report: Report) -> None:
         for below, reading in elements(element, "sensorReport"):
             here = path + below
             _judge_sensor_times(reading, here, happened, report)
-            for name in _ONCE_IN_SENSOR:
-                if name in reading and name in metadata:
-                    message = f"{name} stands in sensorMetadata already; it may stand in one only."
-                    report.add("SENSOR_ATTRIBUTE_TWICE", f"{here}/{name}", reading[name], message)
+            _judge_repeated(metadata, reading, here, report)
             if "uom" not in reading and any(name in reading for name in _MEASURED):
                 message = "A measured value needs its unit."
                 report.add("SENSOR_VALUE_WITHOUT_UOM", here, None, message)
             _judge_device(reading, here, report)
         _judge_device(metadata, f"{path}/sensorMetadata", report)
+
+
+def _judge_repeated(
+    metadata: dict[str, JsonValue], reading: dict[str, JsonValue], path: str, report: Report
+) -> None:
+    """Report what may stand in one of both only: refused where it names two devices or sources.
+
+    GS1's own examples of all fields repeat each of these and give a report a time of its own, so
+    that much is a flag.
+    """
+    for name in _ONCE_IN_SENSOR:
+        if name not in reading or name not in metadata:
+            continue
+        if name == "time" or reading[name] == metadata[name]:
+            message = f"{name} stands in sensorMetadata too; it may stand in one of both only."
+            report.add("SENSOR_ATTRIBUTE_REPEATED", f"{path}/{name}", reading[name], message)
+        else:
+            message = f"sensorMetadata has another {name}: {shown(metadata[name])}."
+            report.add("SENSOR_ATTRIBUTE_TWICE", f"{path}/{name}", reading[name], message)
 
 
 def _judge_device(sensed: dict[str, JsonValue], path: str, report: Report) -> None:

@@ -34,6 +34,8 @@ PREFIXES: Final = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "dcterms": "http://purl.org/dc/terms/",
 }
+# Those by which the standard's own names are defined.
+_OWN_PREFIXES: Final = frozenset(["epcis", "cbv"])
 _KEYWORDS: Final = {"id": "@id", "type": "@type"}
 # Schemes whose names are whole URIs, not a prefix and a local name.
 _SCHEMES: Final = frozenset(["http", "https", "urn", "ni", "data", "tag", "did"])
@@ -133,16 +135,20 @@ def _faults_of(part: dict[str, JsonValue], path: str) -> list[ContextFault]:
             faults.append(_unknown(here, definition))
         elif _standard_target(name) is not None:
             if not _is_same(name, target):
-                message = (
-                    f"{name} is a name of the standard; this context gives it another meaning."
-                )
-                faults.append(
-                    ContextFault("CONTEXT_REDEFINES_STANDARD", here, str(definition), message)
-                )
+                faults.append(_redefined(name, here, str(definition)))
         elif target.startswith("@") or _expanded(target).startswith(EPCIS):
             message = f"{name} becomes a second spelling of a name of the standard."
             faults.append(ContextFault("CONTEXT_ALIASES_STANDARD", here, target, message))
     return faults
+
+
+def _redefined(name: str, path: str, definition: str) -> ContextFault:
+    if name in PREFIXES and name not in _OWN_PREFIXES:
+        # GS1's own example of all fields binds cbvmda anew.
+        message = f"The standard binds the prefix {name} to {PREFIXES[name]}."
+        return ContextFault("CONTEXT_REBINDS_PREFIX", path, definition, message)
+    message = f"{name} is a name of the standard; this context gives it another meaning."
+    return ContextFault("CONTEXT_REDEFINES_STANDARD", path, definition, message)
 
 
 def _standard_target(name: str) -> str | None:
@@ -199,7 +205,8 @@ def _judge_nested(value: JsonValue, path: str, faults: dict[str, ContextFault]) 
 def _judge_name(
     name: str, path: str, prefixes: frozenset[str], faults: dict[str, ContextFault]
 ) -> None:
-    prefix, _, local = name.partition(":")
+    # The reader of XML writes an attribute as a member that begins with @.
+    prefix, _, local = name.removeprefix("@").partition(":")
     if prefix in PREFIXES:
         if prefix == "epcis" and local in TERMS:
             message = f"{name} is {local} in another spelling; two readers may see two events."
