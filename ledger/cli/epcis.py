@@ -2,6 +2,7 @@
 
 import typer
 
+from ledger.cli import convert
 from ledger.cli import hash as hashing
 
 app = typer.Typer(
@@ -15,3 +16,4 @@ def epcis() -> None:
 
 
 app.command("hash")(hashing.hash_events)
+app.command("convert")(convert.convert)

@@ -101,6 +101,7 @@ class HeadReader:
         members.update(lifted)
         if sbdh == synthesised(members, name.partition(":")[0]):
             del header[name]
+            self._values.names.forget(SBDH)
 
     def _vocabularies(self, element: Element, pointer: str) -> list[JsonValue]:
         found: list[JsonValue] = []

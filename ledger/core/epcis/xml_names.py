@@ -117,6 +117,11 @@ class ReadNames:
             self._namespaces[prefix] = namespace
         return prefix
 
+    def forget(self, namespace: str) -> None:
+        """Unbind a namespace of which nothing is kept."""
+        prefix = self._bound.pop(namespace, None)
+        self._namespaces.pop(prefix or "", None)
+
     def element(self, element: Element) -> str:
         """Return the member name of an element; an unqualified one keeps its bare name."""
         namespace = namespace_of(element)
