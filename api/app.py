@@ -18,8 +18,13 @@ from api.guard import Guard
 from api.items import ItemRoutes
 from api.jobs import JobRoutes
 from api.log import LogRoutes
+from api.named_queries import NamedQueryRoutes
 from api.pages import pages
+from api.queries import QueryRoutes
 from api.receiving import FreshDirectory, Receiver
+from api.resources import ResourceRoutes
+from api.subscriptions import SubscriptionRoutes
+from api.websocket import QuerySocket
 from ledger.bootstrap import STORE_ERRORS, Node
 
 # A key that was registered or revoked is known here after this; the sequencer knows it at once.
@@ -41,11 +46,14 @@ def create_app(node: Node) -> FastAPI:
     """Return the application of an opened ledger; its lifespan starts and stops the intake."""
     intake, acceptor, reader = node.intake(), node.acceptor(), node.reader()
     directory = FreshDirectory(acceptor, node.log.directory)
+    store = node.event_store()
+    queries = node.event_queries(store)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Take submissions in, and keep the directory fresh, while the application runs."""
         await intake.start()
+        await store.start()
         refreshing = asyncio.create_task(_keep_fresh(directory))
         try:
             yield
@@ -53,6 +61,7 @@ def create_app(node: Node) -> FastAPI:
             refreshing.cancel()
             await asyncio.gather(refreshing, return_exceptions=True)
             await intake.stop()
+            await store.stop()
 
     app = LedgerApi(
         title=openapi.TITLE,
@@ -70,8 +79,13 @@ def create_app(node: Node) -> FastAPI:
     app.router.add_route(EVENTS, one.post, methods=["POST"], include_in_schema=False)
     app.include_router(discovery())
     app.include_router(JobRoutes(reader).router())
+    app.include_router(QueryRoutes(queries).router())
+    app.include_router(NamedQueryRoutes(node.named_queries(store), queries).router())
+    app.include_router(ResourceRoutes(queries).router())
     app.include_router(ItemRoutes(reader, node.prover()).router())
     app.include_router(LogRoutes(reader, node.identity).router())
+    app.include_router(SubscriptionRoutes(node.subscriber()).router())
+    app.router.add_websocket_route(QUERY_EVENTS, QuerySocket(node.followers()).listen)
     app.include_router(pages())
     app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture)
     errors.install(app)

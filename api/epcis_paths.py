@@ -10,17 +10,46 @@ from importlib.metadata import version
 from typing import Final
 
 from ledger.core.submission import MAX_EVENTS
+from ledger.service.query_ports import Resource
 
 PREFIX: Final = "/epcis"
 CAPTURE: Final = "/epcis/capture"
 CAPTURE_JOB: Final = "/epcis/capture/{captureID}"
 EVENTS: Final = "/epcis/events"
+SUBSCRIPTIONS: Final = "/epcis/queries/{queryName}/subscriptions"
+SUBSCRIPTION: Final = "/epcis/queries/{queryName}/subscriptions/{subscriptionID}"
+EVENT: Final = "/epcis/events/{eventID:path}"
+# The values that events have: path of one value, under the name of the resource.
+RESOURCES: Final[Mapping[Resource, str]] = {
+    Resource.EVENT_TYPES: "/epcis/eventTypes/{eventType:path}",
+    Resource.EPCS: "/epcis/epcs/{epc:path}",
+    Resource.BIZ_STEPS: "/epcis/bizSteps/{bizStep:path}",
+    Resource.BIZ_LOCATIONS: "/epcis/bizLocations/{bizLocation:path}",
+    Resource.READ_POINTS: "/epcis/readPoints/{readPoint:path}",
+    Resource.DISPOSITIONS: "/epcis/dispositions/{disposition:path}",
+}
+RESOURCE_EVENTS: Final = {resource: f"{path}/events" for resource, path in RESOURCES.items()}
+QUERIES: Final = "/epcis/queries"
+QUERY: Final = "/epcis/queries/{queryName}"
+QUERY_EVENTS: Final = "/epcis/queries/{queryName}/events"
+NEXT_PAGE_TOKEN: Final = "/epcis/nextPageToken/{token}"  # noqa: S105 -- a path
 
 # A parameter with `:path` may hold slashes; more special paths come first.
 METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    SUBSCRIPTIONS: ("POST", "GET"),
+    SUBSCRIPTION: ("GET", "DELETE"),
+    PREFIX: ("GET",),
     CAPTURE: ("POST", "GET"),
     CAPTURE_JOB: ("GET",),
-    EVENTS: ("POST",),
+    EVENTS: ("POST", "GET"),
+    EVENT: ("GET",),
+    **{f"{PREFIX}/{resource.value}": ("GET",) for resource in Resource},
+    **dict.fromkeys(RESOURCE_EVENTS.values(), ("GET",)),
+    **dict.fromkeys(RESOURCES.values(), ("GET",)),
+    QUERIES: ("POST", "GET"),
+    QUERY_EVENTS: ("GET",),
+    QUERY: ("GET", "DELETE"),
+    NEXT_PAGE_TOKEN: ("DELETE",),
 }
 
 # Documents of 1.2 come as XML; what is served is 2.0 unless its route says otherwise.

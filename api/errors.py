@@ -15,7 +15,10 @@ from fastapi.responses import JSONResponse
 from api.epcis_paths import LIMITS, PREFIX, allowed_methods
 from api.guard import FENCE
 from api.negotiation import NotAcceptableError
+from api.query_request import UriTooLongError
 from ledger.bootstrap import STORE_ERRORS
+from ledger.core.epcis.given import QueryParameterError
+from ledger.core.epcis.query import QueryTooComplexError
 from ledger.core.errors import (
     LedgerError,
     LimitError,
@@ -27,6 +30,9 @@ from ledger.core.errors import (
     SignatureError,
 )
 from ledger.service.findings import MAX_FINDINGS, RefusedError, finding_members
+from ledger.service.named_queries import NoSuchNameError, QueryValidationError
+from ledger.service.query import QueryTooLargeError
+from ledger.service.subscription_ports import SubscriptionControlsError
 
 PROBLEM_TYPE = "application/problem+json"
 # Longer values help nobody to find them, and may be a whole document.
@@ -60,6 +66,10 @@ class RejectedEventError(LedgerError):
         """Take the reason, and the findings as they are kept."""
         super().__init__(text)
         self.errors = errors
+
+
+class UnsupportedError(LedgerError):
+    """What is asked for is optional, and not offered here."""
 
 
 class UnsignedError(LedgerError):
@@ -96,11 +106,31 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     MalformedError: Kind(400, "malformed", "ValidationException", "The input breaks its format"),
     UnsupportedMediaTypeError: _MEDIA_TYPE,
     LimitError: _TOO_LARGE,
+    SubscriptionControlsError: Kind(
+        400, "subscription", "SubscriptionControlsException", "This is no subscription"
+    ),
     RejectedEventError: Kind(400, "rejected", "ValidationException", "The event was rejected"),
     AlreadyExistsError: Kind(
         409, "already-exists", "ResourceAlreadyExistsException", "The resource exists already"
     ),
     NotAcceptableError: _NOT_ACCEPTABLE,
+    QueryParameterError: Kind(
+        400, "query-parameter", "QueryParameterException", "A query's parameter breaks its rule"
+    ),
+    QueryValidationError: Kind(
+        400, "query", "QueryValidationException", "This is no definition of a query"
+    ),
+    QueryTooComplexError: Kind(
+        413, "query-too-complex", "QueryTooComplexException", "The query is too complex"
+    ),
+    QueryTooLargeError: Kind(
+        413, "query-too-large", "QueryTooLargeException", "Too many events match"
+    ),
+    UriTooLongError: Kind(414, "uri-too-long", "URITooLongException", "The URI is too long"),
+    NoSuchNameError: Kind(404, "no-such-name", "NoSuchNameException", "No query has that name"),
+    UnsupportedError: Kind(
+        501, "unsupported", "ImplementationException", "This is not offered here"
+    ),
     SignatureError: Kind(
         401, "signature", "SecurityException", "The signature does not prove its signer", _CHALLENGE
     ),
@@ -129,6 +159,7 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     405: Kind(405, "method", "ImplementationException", "This method is not taken here"),
     413: _TOO_LARGE,
     415: _MEDIA_TYPE,
+    414: Kind(414, "uri-too-long", "URITooLongException", "The URI is too long"),
     500: _INTERNAL,
 }  # fmt: skip
 

@@ -52,11 +52,12 @@ def verify_version(value: bytes) -> None:
         NotAcceptableError: It is none, or lies outside of the announced minimum and maximum.
     """
     text = value.decode("latin-1").strip()
-    if not _parts(MIN_VERSION) <= _parts(text) <= _parts(VERSION):
+    if not version_parts(MIN_VERSION) <= version_parts(text) <= version_parts(VERSION):
         raise NotAcceptableError(f"versions {MIN_VERSION} to {VERSION} are taken, not {text[:40]}")
 
 
-def _parts(version: str) -> tuple[int, ...]:
+def version_parts(version: str) -> tuple[int, ...]:
+    """Return the three numbers of a version, () for a text that is none."""
     match = _VERSION.fullmatch(version)
     return tuple(int(part or 0) for part in match.groups()) if match else ()
 

@@ -13,9 +13,11 @@ _REASONS = {
     404: "There is no such resource.",
     409: "It exists already; or the log names it and no final anchor covers it yet.",
     406: "What the headers ask for cannot be given.",
-    413: "The body is too large.",
+    413: "The body is too large, or the query or its answer.",
+    414: "The URI is too long.",
     415: "The media type is not taken.",
     422: "A parameter breaks its rule.",
+    501: "It is optional, and not offered here.",
     503: "A part of the ledger cannot be reached; ask again after `Retry-After`.",
 }
 

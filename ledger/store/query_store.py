@@ -24,6 +24,8 @@ from ledger.store.query_sql import count_events, find_events
 MAX_CONNECTIONS: Final = 8
 # A query that an index answers takes milliseconds; one that takes this long reads most of the log.
 STATEMENT_TIMEOUT_MS: Final = 10_000
+# Who waits longer for a connection is told to come back.
+CONNECTION_TIMEOUT_S: Final = 5.0
 _PREPARE_AFTER: Final = 2
 # Roles 0 to 4 are those of MATCH_anyEPC.
 _ITEM_EVENTS: Final = """
@@ -67,6 +69,7 @@ class SqlEventStore:
             min_size=1,
             max_size=MAX_CONNECTIONS,
             open=False,
+            timeout=CONNECTION_TIMEOUT_S,
             configure=_configure,
             kwargs={
                 "autocommit": True,

@@ -61,7 +61,7 @@ def family(given: Given) -> Condition | None:
         match = pattern.fullmatch(given.name)
         if match is not None:
             return parse(given, match)
-    raise given.refused("is a parameter of SimpleEventQuery", given.name)
+    raise given.refused("must be a parameter of SimpleEventQuery", given.name)
 
 
 def existence(name: str) -> Parser:
