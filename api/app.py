@@ -13,7 +13,7 @@ from api.capture import Capture
 from api.capture_event import CaptureEvent
 from api.discovery import discovery
 from api.dry_run import DryRun
-from api.epcis_paths import CAPTURE, EVENTS
+from api.epcis_paths import CAPTURE, EVENTS, QUERY_EVENTS
 from api.guard import Guard
 from api.items import ItemRoutes
 from api.jobs import JobRoutes

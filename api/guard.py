@@ -4,9 +4,11 @@ The hot route is answered here too: behind this layer come FastAPI's exit stacks
 Starlette's, half of what such a request would cost in Python.
 
 A web page that binds its own name to 127.0.0.1 (DNS rebinding) is sent away by the Host header. No
-answer permits another origin to read it.
+answer permits another origin to read it. Browsers let any page open a WebSocket and read it, so
+there the Origin counts too: none, which is no browser's, or our own.
 """
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 import orjson
@@ -27,6 +29,8 @@ SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
 ]
 FENCE = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
 MISDIRECTED = 421
+POLICY_VIOLATION = 1008
+_GUARDED = ("http", "websocket")
 # Clients name one or two hosts; an attacker may name any number.
 MAX_KNOWN_HOSTS = 64
 
@@ -47,6 +51,12 @@ def is_loopback_host(host: str) -> bool:
     return address.is_loopback and (address.version == 6) == name.startswith("[")  # noqa: PLR2004
 
 
+def is_own_origin(headers: Sequence[tuple[bytes, bytes]], host: bytes) -> bool:
+    """Tell whether a handshake comes from no browser, or from a page of this very server."""
+    origins = [value for name, value in headers if name == b"origin"]
+    return not origins or origins in ([b"http://" + host], [b"https://" + host])
+
+
 class Guard:
     """The outermost layer of the application that is ours."""
 
@@ -57,11 +67,18 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 421 to another host's requests, and add the security headers to every answer."""
-        if scope["type"] != "http":
+        if scope["type"] not in _GUARDED:
             await self._app(scope, receive, send)
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         is_ours = len(hosts) == 1 and self._is_ours(hosts[0])
+        if scope["type"] == "websocket":
+            if is_ours and is_own_origin(scope["headers"], hosts[0]):
+                await self._app(scope, receive, send)
+            else:
+                # Before it was accepted: the server answers 403.
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
         if is_ours and scope["path"] == self._hot_path and scope["method"] == "POST":
             await self._hot(scope, receive, send)
             return

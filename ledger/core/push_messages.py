@@ -5,23 +5,20 @@ it, and every receiver gets the same.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from ledger.core.epcis.document import STANDARD_CONTEXT
 from ledger.core.jcs import canonical_json
+from ledger.core.times import format_time
 
 CURSOR_URN: Final = "urn:unbroken:log:"
 """The `id` of a document is this and its position: who goes on behind it misses nothing."""
-
-_CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 -- banned-api sees datetime.UTC
 
 
 def query_document(
     *, query_name: str, subscription_id: str | None, events: Sequence[bytes], last: int, at_ms: int
 ) -> bytes:
     """Return the JSON of an `EPCISQueryDocument`; `last` is the position that it reaches."""
-    moment = (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds")
     subscription = (
         b""
         if subscription_id is None
@@ -29,9 +26,10 @@ def query_document(
     )
     return b"".join(
         (
-            b'{"@context":["%s"],"id":"%s%d",' % (_CONTEXT.encode(), CURSOR_URN.encode(), last),
+            b'{"@context":["%s"],"id":"%s%d",'
+            % (STANDARD_CONTEXT.encode(), CURSOR_URN.encode(), last),
             b'"type":"EPCISQueryDocument","schemaVersion":"2.0",',
-            b'"creationDate":"%s",' % moment.replace("+00:00", "Z").encode(),
+            b'"creationDate":"%s",' % format_time(at_ms).encode(),
             b'"epcisBody":{"queryResults":{"queryName":%s,' % canonical_json(query_name),
             subscription,
             b'"resultsBody":{"eventList":[%s]}}}}' % b",".join(events),

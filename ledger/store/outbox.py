@@ -5,13 +5,13 @@ whoever has read up to an id has missed none below it.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, text
 
 from ledger.core.custody import Finding
+from ledger.core.times import format_time
 
 _HAS_FEEDS = text("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE kind = 'feed')")
 # Arbitrary; held from the first id of a transaction to its commit.
@@ -23,7 +23,6 @@ _ANCHOR = text("""
     WHERE id = :id FOR UPDATE
 """)
 _TOLD_STATES = ("mined", "final")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 -- banned-api sees datetime.UTC
 
 
 def announce_findings(
@@ -80,8 +79,7 @@ def _add(connection: Connection, messages: list[dict[str, Any]]) -> None:
 
 def _message(kind: str, time_ms: int, data: dict[str, Any]) -> dict[str, Any]:
     """Return a row: the body that Standard Webhooks asks for, made once."""
-    moment = (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
-    body = {"type": kind, "timestamp": moment.replace("+00:00", "Z"), "data": data}
+    body = {"type": kind, "timestamp": format_time(time_ms), "data": data}
     return {"type": kind, "data": orjson.dumps(body)}
 
 
