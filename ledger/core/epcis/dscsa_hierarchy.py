@@ -22,10 +22,15 @@ class _Stay:
 
 @dataclass(slots=True)
 class _Packed:
-    """All stays, replayed by time; of events at one time in the order of the document."""
+    """All stays, replayed by time; of events at one time in the order of the document.
+
+    `present` has those that have not ended, by parent and child: without it, unpacking a large
+    parent again and again would cost the square of the file.
+    """
 
     inside: dict[str, _Stay] = field(default_factory=dict)
     contents: dict[str, list[_Stay]] = field(default_factory=dict)
+    present: dict[str, dict[str, _Stay]] = field(default_factory=dict)
     conflicts: dict[int, list[tuple[str, _Stay]]] = field(default_factory=dict)
 
     def replay(self, packing: TradeEvent) -> None:
@@ -36,8 +41,7 @@ class _Packed:
                     self._pack(child, parent, packing)
             else:
                 # EPCIS 2.0 section 7.4.3: DELETE without children means all of them.
-                named = children or [stay.child for stay in self.contents.get(parent, ())]
-                for child in named:
+                for child in children or list(self.present.get(parent, ())):
                     self._unpack(child, parent, packing)
 
     def _pack(self, child: str, parent: str, packing: TradeEvent) -> None:
@@ -49,14 +53,14 @@ class _Packed:
         stay = _Stay(child=child, parent=parent, packing=packing)
         self.inside[child] = stay
         self.contents.setdefault(parent, []).append(stay)
+        self.present.setdefault(parent, {})[child] = stay
 
     def _unpack(self, child: str, parent: str, packing: TradeEvent) -> None:
-        for stay in self.contents.get(parent, ()):
-            if stay.child == child and stay.until_ms == _FOREVER:
-                stay.until_ms = _time(packing)
-        known = self.inside.get(child)
-        if known is not None and known.parent == parent:
-            del self.inside[child]
+        stay = self.present.get(parent, {}).pop(child, None)
+        if stay is not None:
+            stay.until_ms = _time(packing)
+            if self.inside.get(child) is stay:
+                del self.inside[child]
 
     def below(self, shipped: list[str], at_ms: int) -> Iterator[_Stay]:
         """Yield all that was in these items at a time, or was packed into them later."""
