@@ -2,7 +2,7 @@
 
 import typer
 
-from ledger.cli import convert
+from ledger.cli import check, convert
 from ledger.cli import hash as hashing
 
 app = typer.Typer(
@@ -15,5 +15,6 @@ def epcis() -> None:
     """EPCIS documents: nothing is stored."""
 
 
+app.command("check")(check.check)
 app.command("hash")(hashing.hash_events)
 app.command("convert")(convert.convert)
