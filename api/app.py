@@ -15,6 +15,7 @@ from api.discovery import discovery
 from api.dry_run import DryRun
 from api.epcis_paths import CAPTURE, EVENTS, QUERY_EVENTS
 from api.guard import Guard
+from api.history import History
 from api.items import ItemRoutes
 from api.jobs import JobRoutes
 from api.log import LogRoutes
@@ -87,7 +88,9 @@ def create_app(node: Node) -> FastAPI:
     app.include_router(SubscriptionRoutes(node.subscriber()).router())
     app.router.add_websocket_route(QUERY_EVENTS, QuerySocket(node.followers()).listen)
     app.include_router(pages())
-    app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture)
+    app.add_middleware(
+        cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries)
+    )
     errors.install(app)
     return app
 

@@ -1,6 +1,6 @@
 """What stands before every route: only loopback names are answered, and every answer is fenced in.
 
-The hot route is answered here too: behind this layer come FastAPI's exit stacks, its router and
+Hot routes are answered here too: behind this layer come FastAPI's exit stacks, its router and
 Starlette's, half of what such a request would cost in Python.
 
 A web page that binds its own name to 127.0.0.1 (DNS rebinding) is sent away by the Host header. No
@@ -10,6 +10,7 @@ there the Origin counts too: none, which is no browser's, or our own.
 
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import Protocol
 
 import orjson
 
@@ -57,12 +58,29 @@ def is_own_origin(headers: Sequence[tuple[bytes, bytes]], host: bytes) -> bool:
     return not origins or origins in ([b"http://" + host], [b"https://" + host])
 
 
+class HotReads(Protocol):
+    """Answers some requests at once."""
+
+    async def answered(self, scope: Scope, send: Send) -> bool:
+        """Answer a GET when it is one of these; tell whether it was."""
+        ...
+
+
 class Guard:
     """The outermost layer of the application that is ours."""
 
-    def __init__(self, app: Application, *, hot_path: str, hot: Application) -> None:
-        """Take the application that is guarded, and what answers a POST to the hot path."""
-        self._app, self._hot_path, self._hot = app, hot_path, hot
+    def __init__(
+        self, app: Application, *, hot_path: str, hot: Application, history: HotReads
+    ) -> None:
+        """Take the application that is guarded, and what answers hot requests.
+
+        Args:
+            app: It answers everything else.
+            hot_path: Where a POST is for `hot`.
+            hot: What answers it.
+            history: What may answer a GET.
+        """
+        self._app, self._hot_path, self._hot, self._history = app, hot_path, hot, history
         self._known: dict[bytes, bool] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,8 +97,7 @@ class Guard:
                 # Before it was accepted: the server answers 403.
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
-        if is_ours and scope["path"] == self._hot_path and scope["method"] == "POST":
-            await self._hot(scope, receive, send)
+        if is_ours and await self._answered(scope, receive, send):
             return
 
         async def fenced(message: Message) -> None:
@@ -92,6 +109,15 @@ class Guard:
             await self._app(scope, receive, fenced)
         else:
             await _refuse(fenced)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a hot request; tell whether it was one."""
+        if scope["method"] == "GET":
+            return await self._history.answered(scope, send)
+        if scope["path"] == self._hot_path and scope["method"] == "POST":
+            await self._hot(scope, receive, send)
+            return True
+        return False
 
     def _is_ours(self, host: bytes) -> bool:
         known = self._known.get(host)
