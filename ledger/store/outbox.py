@@ -22,7 +22,7 @@ _ANCHOR = text("""
     SELECT size, chain_id, tx_hash, state, block_number, block_hash FROM anchors
     WHERE id = :id FOR UPDATE
 """)
-_TOLD_STATES = ("mined", "final")
+_IN_A_BLOCK = ("mined", "safe", "final")
 
 
 def announce_findings(
@@ -55,17 +55,25 @@ def announce_findings(
 def announce_anchor(
     connection: Connection, anchor_id: int, state: str, block: tuple[int, bytes] | None, at_ms: int
 ) -> None:
-    """Tell of an anchor that is about to be mined, in another block than before, or final."""
-    if state not in _TOLD_STATES or block is None or not _has_feeds(connection):
+    """Tell of an anchor that is about to be mined, in another block than before, or final.
+
+    The worker may see a block for the first time when it is final: that it was mined is told too.
+    """
+    if state not in _IN_A_BLOCK or block is None or not _has_feeds(connection):
         return
     row = connection.execute(_ANCHOR, {"id": anchor_id}).one_or_none()
-    if row is None or (row.state, row.block_number, row.block_hash) == (state, *block):
+    if row is None:
         return
+    is_same_block = (row.block_number, row.block_hash) == block
+    kinds = [] if is_same_block else ["mined"]
+    if state == "final" and not (is_same_block and row.state == "final"):
+        kinds.append("final")
     data = {
         "size": row.size, "chain_id": row.chain_id, "tx_hash": f"0x{row.tx_hash.hex()}",
         "block_number": block[0], "block_hash": f"0x{block[1].hex()}",
     }  # fmt: skip
-    _add(connection, [_message(f"anchor.{state}", at_ms, data)])
+    if kinds:
+        _add(connection, [_message(f"anchor.{kind}", at_ms, data) for kind in kinds])
 
 
 def _has_feeds(connection: Connection) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from ledger.bootstrap import Node, open_node, own_devnet, start_database
@@ -117,10 +118,10 @@ def partner(node: Node, worker: Worker) -> Callable[..., Partner]:
     return make
 
 
-@pytest.fixture(scope="session")
-def api(node: Node) -> Iterator[httpx.Client]:
-    """A client of the API, which runs in a real server."""
-    config = uvicorn.Config(create_app(node), port=0, log_level="critical", ws="none")
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """Run an application in a real server, and return a client of it."""
+    config = uvicorn.Config(app, port=0, log_level="critical", ws="websockets-sansio")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -132,6 +133,13 @@ def api(node: Node) -> Iterator[httpx.Client]:
         yield client
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def api(node: Node) -> Iterator[httpx.Client]:
+    """A client of the API, which runs in a real server."""
+    with serving(create_app(node)) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
