@@ -20,6 +20,7 @@ SUITES = {
     "inclusion": ("G8",),
     "appends": ("G9",),
     "proofs": ("G10",),
+    "queries": ("G10",),
     "documents": ("G4",),
     "growth": ("G11",),
     "gas": ("G12",),
