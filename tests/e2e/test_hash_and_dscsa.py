@@ -46,6 +46,16 @@ def test_odd_events_keep_their_line() -> None:
     assert b"/1 is no event" in done.stderr
 
 
+def test_a_check_tells_of_a_hash_that_differs_and_refuses_nothing() -> None:
+    row = EDGES[0]
+    event = {**row["event"], "@context": row["context"]}
+    for name, told in ((row["hash"], False), (EDGES[1]["hash"], True)):
+        given = json.dumps({**event, "eventID": name}).encode()
+        found = json.loads(unbroken("epcis", "check", "-", "--json", given=given).stdout)[0]
+        assert found["verdict"] == "accept"
+        assert ("EVENT_ID_HASH_MISMATCH" in {one["code"] for one in found["findings"]}) is told
+
+
 @pytest.mark.parametrize("given", [b"no JSON", b"<a", b'{"type": 1, "type": 2}', b""])
 def test_what_cannot_be_read_is_one_line_on_stderr(given: bytes) -> None:
     done = unbroken("epcis", "hash", "-", given=given, code=1)
