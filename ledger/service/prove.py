@@ -66,7 +66,7 @@ class Prover:
     tiles: TileReader
 
     def prove(self, identifier: str) -> bytes:
-        """Return the bundle of an item, given in any spelling.
+        """Return the bundle of an item, given in any spelling, its canonical path included.
 
         Raises:
             MalformedError: The identifier claims a GS1 form and breaks it.
@@ -75,7 +75,7 @@ class Prover:
         """
         if identifier.startswith("/"):
             identifier = f"https://id.gs1.org{identifier}"
-        path = canonical_path(identifier)
+        path = canonical_path(identifier.removeprefix("uri:"))
         key = item_key(path)
         head = self.store.final_head()
         links = self.store.chain_links(key, head.size) if head else []
