@@ -1,0 +1,1 @@
+"""Barcodes of medicines and devices: what a scanner sends, read strictly, diagnosed openly."""
