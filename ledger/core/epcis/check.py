@@ -94,9 +94,21 @@ def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
         findings += judge_together(document.events, document.pointers)
     if not findings:
         return findings
+    return truncated(deduplicated(_untold(document, findings)), every_refusal=True)
+
+
+def _untold(document: Document, findings: list[DocumentFinding]) -> list[DocumentFinding]:
+    """Leave out what the reader has said: there, or below a member that is missing or no object."""
     told = {one.pointer for one in document.findings}
-    new = (one for one in findings if one.pointer not in told)
-    return truncated(deduplicated(new), every_refusal=True)
+    above = {
+        "/".join(parts[:i]) for parts in (p.split("/") for p in told) for i in range(len(parts))
+    }
+    shapes = ("MISSING_MEMBER", "WRONG_TYPE")
+    return [
+        one
+        for one in findings
+        if one.pointer not in told and not (one.code in shapes and one.pointer in above)
+    ]
 
 
 def _worth_a_closer_look(document: Document, at_ms: int) -> list[int]:
@@ -165,21 +177,26 @@ def _of_model(document: Document, kind: str, event: Event, report: Report) -> li
 
 def _check_names(document: Document, event: Event, context: Context, report: Report) -> None:
     prefixes = context.prefixes
-    if document.format is not Format.JSON:
-        prefixes |= read_context(event.get("@context")).prefixes
-    elif not inherited(event, document.members):
-        if "@context" in event:
-            own = read_context(event["@context"])
-            prefixes |= own.prefixes
-            standard_above = document.kind in DOCUMENT_KINDS
-            for one in own.faults:
-                if not (standard_above and one.code == "MISSING_STANDARD_CONTEXT"):
-                    report.add(one.code, f"/@context{one.path}", one.value, one.message)
-        elif document.kind in (Kind.EVENT, Kind.EVENTS):
-            message = "An event outside of a document has its own @context."
-            report.add("MISSING_CONTEXT", "/@context", None, message)
+    if "@context" in event and not inherited(event, document.members):
+        own = read_context(event["@context"])
+        prefixes |= own.prefixes
+        if document.format is Format.JSON:
+            _report_context(own, document, report)
+    elif "@context" not in event and document.kind in (Kind.EVENT, Kind.EVENTS):
+        message = "An event outside of a document has its own @context."
+        report.add("MISSING_CONTEXT", "/@context", None, message)
+    told = {one.pointer for one in report.found}
     for one in name_faults(event, prefixes):
-        report.add(one.code, one.path, one.value, one.message)
+        if report.pointer + one.path not in told:
+            report.add(one.code, one.path, one.value, one.message)
+
+
+def _report_context(own: Context, document: Document, report: Report) -> None:
+    """Report an event's own context; the standard's may stand above it, in the document."""
+    standard_above = document.kind in DOCUMENT_KINDS
+    for one in own.faults:
+        if not (standard_above and one.code == "MISSING_STANDARD_CONTEXT"):
+            report.add(one.code, f"/@context{one.path}", one.value, one.message)
 
 
 def _unreadable(error: MalformedError) -> DocumentFinding:

@@ -163,5 +163,7 @@ MAX_VALUE_CHARACTERS: Final = 200
 
 def shown(value: object) -> str:
     """Return a value as text of bounded length."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     text = value if isinstance(value, str) else _written(value)
     return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[: MAX_VALUE_CHARACTERS - 1]}…"

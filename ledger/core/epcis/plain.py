@@ -104,24 +104,21 @@ _PLAIN_OF: Final[dict[str, Schema]] = {
         )
     ),
     "parentID": _ITEM,
-    "transformationID": _REFERENCE,
     "ilmd": {
         "type": "object",
         # The prefix is one of the standard context.
         "patternProperties": {"^cbvmda:[A-Za-z]+$": {"type": "string"}},
         "additionalProperties": False,
     },
-    **dict.fromkeys(("epcList", "childEPCs", "inputEPCList", "outputEPCList"), _ITEMS),
-    **dict.fromkeys(
-        ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"),
-        _QUANTITIES,
-    ),
+    **dict.fromkeys(("epcList", "childEPCs"), _ITEMS),
+    **dict.fromkeys(("quantityList", "childQuantityList"), _QUANTITIES),
 }  # fmt: skip
 _COMMON: Final = (
     "@context", "eventTime", "eventTimeZoneOffset", "eventID", "bizStep", "disposition",
     "readPoint", "bizLocation", "bizTransactionList", "sourceList", "destinationList",
 )  # fmt: skip
-# What a type must name, by any of the alternatives.
+# What a type must name, by any of the alternatives. Transformations are few, and have inputs that
+# must not be outputs: they take the long way.
 _NEEDED: Final = {
     "ObjectEvent": (["epcList"], ["quantityList"]),
     "AggregationEvent": (["parentID", "childEPCs"], ["parentID", "childQuantityList"]),
@@ -129,12 +126,6 @@ _NEEDED: Final = {
     "TransactionEvent": (
         ["bizTransactionList", "epcList"],
         ["bizTransactionList", "quantityList"],
-    ),
-    "TransformationEvent": (
-        ["inputEPCList", "outputEPCList"],
-        ["inputQuantityList", "outputEPCList"],
-        ["inputEPCList", "outputQuantityList"],
-        ["inputQuantityList", "outputQuantityList"],
     ),
 }
 
@@ -156,7 +147,7 @@ _VALIDATORS: Final = {
     kind: Draft7Validator(
         _schema(kind), validate_formats=True, pattern_options=RegexOptions()
     )
-    for kind in MEMBERS
+    for kind in _NEEDED
 }  # fmt: skip
 _ITEM_LISTS: Final = {
     kind: [
