@@ -122,7 +122,7 @@ class QuerySocket:
             except NotFoundError:
                 return QUERY_DELETED, "the query was deleted"
             except TimeoutError:
-                return POLICY, f"too slow; go on with after={follower.cursor}"
+                return POLICY, "too slow: come back, behind the last document that arrived"
             except TOLD:
                 return TRY_LATER, "a part of the ledger cannot be reached"
         return POLICY, gone.result()
