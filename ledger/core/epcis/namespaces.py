@@ -24,8 +24,8 @@ _STANDARD: Final = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "dcterms": "http://purl.org/dc/terms/",
 }
-# Two spellings of one namespace: XML of version 1.2 has it without, the JSON context with a colon.
-_SAME: Final = {CBVMDA + ":": CBVMDA}
+# Spellings of one namespace: XML has it bare, the JSON context with a colon, names with a hash.
+_SAME: Final = {CBVMDA + end: CBVMDA for end in ":#"}
 _SHORT = re.compile(r"([A-Za-z_][\w.\-]*):(?!//)(\S+)", re.ASCII)
 _MAX_CONTEXTS = 64
 
