@@ -28,7 +28,7 @@ from ledger.store.log_store import SqlLogStore
 from ledger.worker import STORE_AWAY, Worker
 from tests.fakes.chain import TrappedChain
 from tests.fakes.trap import Trap, trapped_engine
-from tests.fault.trade import MAKER, MAKER_PATH, SHOP, SHOP_PATH, documents
+from tests.fault.trade import MAKER, MAKER_PATH, NO_TIME, SHOP, SHOP_PATH, documents
 
 FOUNDED_MS = 1_767_225_600_000  # 2026-01-01
 TURNS = 40
@@ -105,7 +105,7 @@ class Plant:
     chain: AnchorChain
     mine: Callable[[], None]
     identity: LogIdentity
-    acknowledged: dict[bytes, int] = field(default_factory=dict)
+    acknowledged: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     vault: Vault = field(default_factory=lambda: Vault(key("storage")))
     rounds: int = 0
     front: Process | None = None
@@ -141,7 +141,7 @@ class Plant:
         for one in (MAKER, SHOP):
             directory.parties[one.party] = True
             directory.keys[address_of(one.private_key)] = (one.party, True)
-        submission = build_submission(document, signer, domain, issued_at=FOUNDED_MS)
+        submission = build_submission(document, signer, domain, issued_at=FOUNDED_MS, lenient=True)
         acceptor = Acceptor(
             identity=self.identity, directory=directory, vault=self.vault,
             log_id=domain.log_id, separator=domain.separator(),
@@ -163,9 +163,11 @@ class Plant:
             process.end()
 
     def acknowledge(self, one: AcceptedSubmission) -> None:
-        """Its sender was told that it is stored."""
+        """Its sender was told that it is stored; one refused event rolls back its document."""
         assert one.document is not None
-        self.acknowledged[one.digest] = one.document.count(b'"eventTime"')
+        events = one.document.count(b'"eventTime"')
+        is_refused = NO_TIME.encode() in one.document
+        self.acknowledged[one.digest] = (0, events) if is_refused else (events, 0)
 
     def settle(self, process: Process, turns: int = TURNS) -> None:
         """Let a worker run, and the chain go on, until everything is final.

@@ -1,4 +1,8 @@
-"""Two parties and a trade that goes on for ever: commission, pack, ship, receive."""
+"""Two parties and a trade that goes on for ever: commission, pack, ship, receive.
+
+One document a round holds an event that is refused, so all of it is rolled back; one pack is
+destroyed by mistake, and declared so.
+"""
 
 import hashlib
 import json
@@ -9,6 +13,7 @@ from ledger.core.submission import Signer
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 MAKER_PATH, SHOP_PATH = "/417/4012345000009", "/417/4012346000008"
+NO_TIME = "yesterday"
 _SHOP = "urn:epc:id:pgln:4012346.00000"
 
 
@@ -37,7 +42,16 @@ def documents(number: int) -> list[tuple[Signer, bytes]]:
         destinationList=[{"type": "owning_party", "destination": _SHOP}],
     )  # fmt: skip
     received = _event("OBSERVE", "receiving", 3, epcList=[case])
-    return [(MAKER, _document(made, packed, shipped)), (SHOP, _document(received))]
+    other = f"urn:epc:id:sgtin:4012345.011111.{number}x"
+    refused = _event("ADD", "commissioning", 0, epcList=[other]) | {"eventTime": NO_TIME}
+    rolled_back = _event("ADD", "commissioning", 0, epcList=[other])
+    mistaken = _event("DELETE", "destroying", 4, epcList=packs[:1], eventID=f"urn:x:event:{number}")
+    declared = mistaken | {"errorDeclaration": {"declarationTime": "2026-01-02T20:00:00Z"}}
+    return [
+        (MAKER, _document(made, packed, shipped)),
+        (MAKER, _document(rolled_back, refused)),
+        (SHOP, _document(received, mistaken, declared)),
+    ]
 
 
 def _event(action: str, step: str, hour: int, **members: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -39,20 +39,28 @@ def verify_by_audit(plant: Plant, records: Any) -> None:  # noqa: ANN401 -- Anch
     assert auditor.run()["failed"] == []
 
 
-def _verify_promises(connection: Connection, acknowledged: dict[bytes, int]) -> None:
+def _verify_promises(connection: Connection, acknowledged: dict[bytes, tuple[int, int]]) -> None:
+    """Check that every document is logged whole or rejected whole, and answered so."""
     logged = connection.execute(
         text(
             "SELECT s.digest, count(e.log_index) AS entries,"
             " (SELECT count(*) FROM capture_results r WHERE r.submission_id = s.id"
             "  AND r.verdict = 'accepted') AS answers,"
-            " array_agg(e.position ORDER BY e.position) AS positions"
+            " (SELECT count(*) FROM capture_results r WHERE r.submission_id = s.id"
+            "  AND r.verdict = 'rejected') AS refusals,"
+            " array_remove(array_agg(e.position ORDER BY e.position), NULL) AS positions"
             " FROM submissions s LEFT JOIN log_entries e ON e.submission_id = s.id"
             " WHERE s.document IS NOT NULL GROUP BY s.id, s.digest"
         )
     ).all()
-    assert {row.digest: row.entries for row in logged} == acknowledged
-    assert {row.digest: row.answers for row in logged} == acknowledged
+    assert {row.digest: (row.entries, row.refusals) for row in logged} == acknowledged
+    assert all(row.answers == row.entries for row in logged)
     assert all(row.positions == list(range(row.entries)) for row in logged)
+    names = connection.execute(
+        text("SELECT event_id, count(*), count(DISTINCT event_hash) FROM events GROUP BY event_id")
+    ).all()
+    # The pack that was destroyed by mistake, and its declaration.
+    assert {tuple(row)[1:] for row in names if row.event_id.startswith("urn:x:")} <= {(2, 1)}
 
 
 def _verify_log(connection: Connection) -> list[bytes]:
