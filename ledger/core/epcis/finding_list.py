@@ -34,7 +34,7 @@ class FindingList:
         severity: Severity = Severity.ERROR,
     ) -> None:
         """Add a finding about the current event, or about the document when `event` is None."""
-        self.keep(
+        self._keep(
             DocumentFinding(
                 code=code,
                 severity=severity,
@@ -46,8 +46,7 @@ class FindingList:
             )
         )
 
-    def keep(self, finding: DocumentFinding) -> None:
-        """Keep a finding that was made elsewhere."""
+    def _keep(self, finding: DocumentFinding) -> None:
         self._counts[finding.severity] += 1
         count = self._counts[finding.severity]
         if count <= MAX_FINDINGS:

@@ -1,11 +1,13 @@
 """Bytes of a partner to the one internal model, whatever their format (docs/spec/epcis-xml.md)."""
 
+import re
+
 from ledger.core.epcis.document import Document
 from ledger.core.epcis.read_json import read_json
 from ledger.core.epcis.read_xml import read_xml
 
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\xff\xfe", b"\xfe\xff")
-_SPACE = b" \t\r\n\x00"
+# Byte order marks and zero bytes: UTF-16 and UTF-32 are told from JSON as well.
+_XML = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[ \t\r\n\x00]*<")
 
 
 def read_document(raw: bytes) -> Document:
@@ -28,9 +30,4 @@ def read_document(raw: bytes) -> Document:
 
 def is_xml(raw: bytes) -> bool:
     """Tell whether the first sign of the bytes is `<`, in any of XML's encodings."""
-    start = raw[:64]
-    for mark in _BOMS:
-        if start.startswith(mark):
-            start = start[len(mark) :]
-            break
-    return start.lstrip(_SPACE).startswith(b"<")
+    return _XML.match(raw) is not None

@@ -12,7 +12,7 @@ from lxml import etree
 from ledger.core.epcis.document import Document, Event, Format, Kind
 from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.finding_list import FindingList
-from ledger.core.epcis.read_json import event_faults
+from ledger.core.epcis.read_json import MAX_EVENTS, check_event
 from ledger.core.epcis.read_xml_event import EventReader
 from ledger.core.epcis.read_xml_head import HeadReader
 from ledger.core.epcis.xml_check import GrammarCheck
@@ -143,9 +143,11 @@ class _Stream:
         self._head = head
         self._findings = head.findings
         self._depth = self._namespaces = self._live = self._live_before = 0
+        self._items = 0
         self._list_depth = 0
         self._count = 0
         self._check = GrammarCheck({}, head.findings)
+        self._reader = EventReader(head.version, head.findings)
 
     def follow(self, actions: Iterable[tuple[str, Any]]) -> Iterator[tuple[Event, str, int]]:
         for action, element in actions:
@@ -187,6 +189,7 @@ class _Stream:
             raise MalformedError("xml", "is an EPCIS document, 1.2 or 2.0, or an event", root.tag)
         self._findings.rule = _RULE[self._head.version]
         self._check = GrammarCheck(TYPES[self._head.version], self._findings)
+        self._reader = EventReader(self._head.version, self._findings)
 
     def _is_list(self, element: Element) -> bool:
         if local_of(element) != "EventList" or self._head.kind not in _LIST_DEPTH:
@@ -195,6 +198,9 @@ class _Stream:
 
     def _end(self, element: Element) -> Iterator[tuple[Event, str, int]]:
         if self._list_depth and self._depth == self._list_depth + 1:
+            self._items += 1
+            if self._items > MAX_EVENTS:
+                raise MalformedError("xml", f"has at most {MAX_EVENTS} events")
             yield from self._item(element)
             element.clear(keep_tail=True)
             self._live = self._live_before
@@ -233,9 +239,8 @@ class _Stream:
 
     def _event(self, element: Element, pointer: str) -> tuple[Event, str, int]:
         self._findings.event = self._count
-        event = EventReader(self._head.version, self._findings).read(element, pointer)
-        for fault in event_faults(event, pointer, self._count):
-            self._findings.keep(fault)
+        event = self._reader.read(element, pointer)
+        check_event(event, pointer, self._findings)
         self._count += 1
         return event, pointer, element.sourceline
 

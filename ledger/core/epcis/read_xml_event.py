@@ -41,10 +41,10 @@ _DEMANDED_12: Final = frozenset(["epcList", "childEPCs"])
 
 
 class EventReader:
-    """Reads one event: its members, and the prefixes that its extensions use."""
+    """Reads the events of one document: members, and the prefixes that extensions use."""
 
     def __init__(self, version: Format, findings: FindingList) -> None:
-        """Begin an event of a document of this version."""
+        """Take the document's version, and where findings go."""
         self._version = version
         self._values = ValueReader(findings)
         self._findings = findings
@@ -74,6 +74,7 @@ class EventReader:
 
     def read(self, element: Element, pointer: str) -> Event:
         """Return the event, its `@context` last."""
+        self._values.begin()
         event: Event = {"type": local_of(element)}
         if event["type"] == "QuantityEvent":
             self._read_quantity_event(element, event, pointer)

@@ -32,12 +32,16 @@ TEXT_MEMBER: Final = "#text"
 
 
 class ValueReader:
-    """Reads the values of one event or of one document's head."""
+    """Reads the values of one event after another, or of one document's head."""
 
     def __init__(self, findings: FindingList) -> None:
         """Begin with no prefix bound."""
         self.names = ReadNames()
         self.findings = findings
+
+    def begin(self) -> None:
+        """Begin another event: what a prefix stands for is its own affair."""
+        self.names = ReadNames()
 
     def extension(self, element: Element, pointer: str) -> JsonValue:
         """Return the value of an extension element.

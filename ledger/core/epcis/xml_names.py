@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 from ledger.core.epcis.document import STANDARD_CONTEXT
+from ledger.core.errors import MalformedError
 from ledger.core.strict_json import JsonValue
 
 XSI_NAMESPACE: Final = "http://www.w3.org/2001/XMLSchema-instance"
@@ -77,6 +78,10 @@ class Element(Protocol):
         ...
 
 
+# Each is stored with the event; real ones use three or four.
+MAX_PREFIXES: Final = 256
+
+
 def marks_of(element: Element) -> list[str]:
     """Return the words of our own mark at an element."""
     return (element.get(JSON_MARK) or "").split()
@@ -105,9 +110,15 @@ class ReadNames:
         self._namespaces: dict[str, str] = {}
 
     def prefix(self, namespace: str, wanted: str | None) -> str:
-        """Return the prefix of a namespace, binding it when it is new."""
+        """Return the prefix of a namespace, binding it when it is new.
+
+        Raises:
+            MalformedError: More than MAX_PREFIXES are bound.
+        """
         prefix = _PREFIX_OF.get(namespace) or self._bound.get(namespace)
         if prefix is None:
+            if len(self._namespaces) >= MAX_PREFIXES:
+                raise MalformedError("xml", f"uses at most {MAX_PREFIXES} namespaces in an event")
             base = wanted or "ns"
             prefix, number = base, 1
             while prefix in self._namespaces or prefix in STANDARD_PREFIXES or prefix in _SCHEMES:

@@ -31,6 +31,10 @@ _DECLARATION = re.compile(
 # A document type without a subset of its own and without one elsewhere declares nothing.
 _BARE_DOCTYPE = re.compile(rb"<!DOCTYPE[ \t\r\n]+[^ \t\r\n\[\]<>\"'&;]+[ \t\r\n]*>")
 _SPACE: Final = b" \t\r\n"
+_DOCTYPE: Final = b"<!DOCTYPE"
+_SKIPPED: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
+# Comments before the first element: a page of them at most.
+MAX_PROLOG_BYTES: Final = 64 * 1024
 
 
 def as_utf8(raw: bytes) -> tuple[bytes, bool]:
@@ -49,7 +53,7 @@ def as_utf8(raw: bytes) -> tuple[bytes, bool]:
     elif raw.startswith(b"<?xml") and raw[5:6] in (b" ", b"\t", b"\r", b"\n"):
         raise MalformedError(_FIELD, "begins with a declaration of XML 1.0", raw[:60])
     position = _first_markup(raw, 0)
-    if raw[position : position + 9] != b"<!DOCTYPE":
+    if raw[position : position + len(_DOCTYPE)] != _DOCTYPE:
         return raw, False
     bare = _BARE_DOCTYPE.match(raw, position)
     if bare is None:
@@ -86,18 +90,17 @@ def _decoded(raw: bytes, encoding: str) -> bytes:
 
 def _first_markup(raw: bytes, position: int) -> int:
     """Return where the first tag or document type begins, comments and instructions skipped."""
-    while True:
-        while raw[position : position + 1] in (b" ", b"\t", b"\r", b"\n"):
-            position = len(raw) - len(raw[position:].lstrip(_SPACE))
-        if raw.startswith(b"<!--", position):
-            end, length = raw.find(b"-->", position + 4), 3
-        elif raw.startswith(b"<?", position):
-            end, length = raw.find(b"?>", position + 2), 2
-        else:
+    prolog = raw[: MAX_PROLOG_BYTES + len(_DOCTYPE)]
+    while position < MAX_PROLOG_BYTES:
+        if raw[position : position + 1] in (b" ", b"\t", b"\r", b"\n"):
+            position += len(prolog[position:]) - len(prolog[position:].lstrip(_SPACE))
+            continue
+        ending = next((end for start, end in _SKIPPED if prolog.startswith(start, position)), None)
+        found = -1 if ending is None else prolog.find(ending, position + 2)
+        if ending is None or (found < 0 and len(raw) <= len(prolog)):
             return position
-        if end < 0:
-            return position
-        position = end + length
+        position = MAX_PROLOG_BYTES if found < 0 else found + len(ending)
+    raise MalformedError(_FIELD, f"has at most {MAX_PROLOG_BYTES} bytes before the first element")
 
 
 def _blanked(raw: bytes, start: int, end: int) -> bytes:
