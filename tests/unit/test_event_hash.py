@@ -200,9 +200,9 @@ def test_type_comes_first_and_lists_are_sorted_when_built() -> None:
         "bizTransactionListbizTransaction=urn:b"
         "type=https://ref.gs1.org/cbv/BTT-desadvbizTransaction=urn:z"
         "type=https://ref.gs1.org/cbv/BTT-pobizTransaction=urn:a"
-        "destinationListtype=https://ref.gs1.org/cbv/SDT-locationdestination=urn:d"
         "sourceListtype=https://ref.gs1.org/cbv/SDT-owning_party"
         "source=https://id.gs1.org/417/4000001000005"
+        "destinationListtype=https://ref.gs1.org/cbv/SDT-locationdestination=urn:d"
     )
 
 
@@ -241,13 +241,13 @@ def test_every_dimension_in_canonical_order() -> None:
         "unset=https://ref.gs1.org/cbv/Disp-completeness_inferred"
         "readPointid=urn:loc"
         f"bizLocationid=https://id.gs1.org/414/4012345000009{NS}floor=2"
-        "sensorElementListsensorElement"
+        "bizTransactionListbizTransaction=urn:bsourceListsource=urn:s"
+        "destinationListdestination=urn:dsensorElementListsensorElement"
         "sensorMetadatastartTime=2024-01-01T09:00:00.000ZdeviceID=urn:dev:1"
         "sensorReporttype=https://gs1.org/voc/Speedtime=2024-01-01T10:00:00.000ZbooleanValue=true"
         "sensorReporttype=https://gs1.org/voc/Temperaturevalue=1.5"
         f"component=https://ref.gs1.org/cbv/Comp-xuom=CEL{NS}more=3"
-        "bizTransactionListbizTransaction=urn:bdestinationListdestination=urn:d"
-        f"ilmd{NS}best=2030-01-01{NS}lot=LsourceListsource=urn:s"
+        f"ilmd{NS}best=2030-01-01{NS}lot=L"
         f"{NS}last=x"
     )
 

@@ -120,13 +120,11 @@ EVENT_MEMBERS: Final = (
     ),
     _object("readPoint", _plain("id")),
     _object("bizLocation", _plain("id")),
-    _list("sensorElementList", "sensorElement", _SENSOR_METADATA, _SENSOR_REPORT),
-    # The published hashes have these where their names sort among ilmd and extensions; the table
-    # of section 8.9.2 has them before the sensors (docs/spec/event-hash.md).
     _typed("bizTransactionList", "bizTransaction", BIZ_TRANSACTION),
-    _typed("destinationList", "destination", SOURCE_DESTINATION),
-    _object("ilmd"),
     _typed("sourceList", "source", SOURCE_DESTINATION),
+    _typed("destinationList", "destination", SOURCE_DESTINATION),
+    _list("sensorElementList", "sensorElement", _SENSOR_METADATA, _SENSOR_REPORT),
+    _object("ilmd"),
 )
 # Names of an event and of what was declared or noted about it, no part of what it says.
 LEFT_OUT: Final = frozenset(["eventID", "recordTime", "errorDeclaration", "@context"])
