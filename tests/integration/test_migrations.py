@@ -1,9 +1,14 @@
 """The database is what `ledger.store.tables` says, and refuses what an append-only table must."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.bootstrap import Node
@@ -11,9 +16,12 @@ from ledger.store import (  # noqa: F401 -- they add their tables to the metadat
     query_tables,
     subscription_tables,
 )
-from ledger.store.database import migrate
+from ledger.store.database import MIGRATIONS, migrate
+from ledger.store.log_store import SqlLogStore
+from ledger.store.read_store import SqlReadStore
 from ledger.store.tables import APPEND_ONLY, metadata
 from ledger.worker import Worker
+from tests.integration.partners import Partner, commission, new_item
 
 pytestmark = pytest.mark.db
 
@@ -65,3 +73,60 @@ def test_one_entry_stands_once_and_one_head_a_size(node: Node, worker: Worker) -
     for table, row, constraint in again:
         with pytest.raises(IntegrityError, match=constraint), node.engine.begin() as connection:
             connection.execute(table.insert(), row)
+
+
+@pytest.fixture
+def first_tables(node: Node) -> Iterator[Engine]:
+    """A database as the first release left it, with no rows."""
+    with node.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE DATABASE first_release"))
+    engine = create_engine(node.engine.url.set(database="first_release"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    yield engine
+    engine.dispose()
+    with node.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE first_release WITH (FORCE)"))
+
+
+def test_a_log_of_the_first_release_is_read_and_written_on(
+    node: Node,
+    first_tables: Engine,
+    partner: Callable[..., Partner],
+    captured: Callable[..., dict[str, Any]],
+) -> None:
+    job = captured(partner("Before"), commission(new_item()))
+    _copy_log(node.engine, first_tables)
+    migrate(first_tables)
+    with first_tables.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        events = connection.execute(text("SELECT event_id, declares_error FROM events")).all()
+    assert {tuple(row) for row in events} == {(None, False)}
+    read = SqlReadStore(first_tables).job(bytes.fromhex(job["captureID"]))
+    assert read is not None
+    assert (read.error_behaviour, read.finished_ms is None) == ("proceed", False)
+    assert [(one.verdict, one.details, one.event_id) for one in read.results] == [
+        ("accepted", [], None)
+    ]
+    with pytest.raises(DBAPIError, match="append-only"), first_tables.begin() as connection:
+        connection.execute(text("UPDATE events SET event_id = 'x'"))
+    assert SqlLogStore(first_tables).pending(1) == []
+
+
+def _copy_log(source: Engine, target: Engine) -> None:
+    """Copy what the first release has of the log, in an order that its foreign keys allow."""
+    for name in ("submissions", "log_entries", "capture_results", "events"):
+        columns = [column["name"] for column in inspect(target).get_columns(name)]
+        with source.connect() as connection:
+            query = f"SELECT {', '.join(columns)} FROM {name}"  # noqa: S608 -- names of our own
+            rows = connection.execute(text(query)).all()
+        overriding = "OVERRIDING SYSTEM VALUE" if name == "submissions" else ""
+        values = ", ".join(f":{column}" for column in columns)
+        insert = f"INSERT INTO {name} ({', '.join(columns)}) {overriding} VALUES ({values})"  # noqa: S608
+        with target.begin() as connection:
+            connection.execute(text(insert), [row._asdict() for row in rows])
+            connection.execute(text("DELETE FROM submission_queue"))
