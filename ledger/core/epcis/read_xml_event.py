@@ -228,12 +228,14 @@ class EventReader:
         return members
 
     def _sensed_value(self, element: Element, name: str, value: str, pointer: str) -> JsonValue:
+        if local_of(element) != "sensorReport":
+            return value.strip(SPACE)
         if name in _REPORT_NUMBERS:
             return self._values.number(value, pointer)
         if name == "booleanValue" and value.strip(SPACE) in ("true", "false", "1", "0"):
             return value.strip(SPACE) in ("true", "1")
         words = _REPORT_WORDS.get(name)
-        if words is None or local_of(element) != "sensorReport":
+        if words is None:
             return value if name in ("stringValue", "uom") else value.strip(SPACE)
         text = value.strip(SPACE)
         bare = _named(words, text)

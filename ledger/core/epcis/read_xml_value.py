@@ -50,6 +50,8 @@ class ValueReader:
         children by name. xsi:nil is null, a number or boolean by xsi:type is one.
         """
         attributes = self.attributes(element)
+        if element.get(XSI + "type"):
+            self._check_simple(element, pointer, attributes=bool(attributes))
         if not len(element):
             value = self._scalar(element, pointer)
             if attributes:
@@ -93,11 +95,18 @@ class ValueReader:
         text = element.text or ""
         if element.get(XML_SPACE) != "preserve":
             text = text.strip(SPACE)
+        marked = next((word for word in marks_of(element) if word in (*NUMBERS, "boolean")), None)
+        if marked is not None:
+            return typed_value(marked, text)
         declared = element.get(XSI + "type")
         if not declared:
             return None if element.get(XSI + "nil") in _TRUE and not text else text
-        prefix, _, local = declared.strip(SPACE).rpartition(":")
-        if element.nsmap.get(prefix or None) != XSD_NAMESPACE:
+        return self._declared(element, declared, text, pointer)
+
+    def _declared(self, element: Element, declared: str, text: str, pointer: str) -> JsonValue:
+        """Return a text as the type that xsi:type names, where that is one of XML Schema's."""
+        local = self._schema_type(element)
+        if local is None:
             self._not_carried(pointer, declared)
             return text
         if not is_typed(local, text):
@@ -108,6 +117,19 @@ class ValueReader:
         elif local not in ("boolean", "string"):
             self._not_carried(pointer, declared)
         return typed_value(local, text)
+
+    @staticmethod
+    def _schema_type(element: Element) -> str | None:
+        """Return the type of XML Schema that xsi:type names, None for any other or none."""
+        prefix, _, local = (element.get(XSI + "type") or "").strip(SPACE).rpartition(":")
+        return local if local and element.nsmap.get(prefix or None) == XSD_NAMESPACE else None
+
+    def _check_simple(self, element: Element, pointer: str, *, attributes: bool) -> None:
+        """A value of a simple type has neither elements nor attributes."""
+        local = self._schema_type(element)
+        if local not in (None, "anyType") and (attributes or len(element)):
+            message = f"A value of type {local} has neither elements nor attributes."
+            self.findings.add("INVALID_VALUE", pointer, message, value=local)
 
     def _not_carried(self, pointer: str, declared: str) -> None:
         message = "The value is kept as text; its type has no place in JSON."

@@ -43,7 +43,7 @@ class ValueWriter:
             if isinstance(one, list):
                 self.losses.lose(at, "XML has no list within a list.")
             else:
-                self._one(out, element, one, at, [LIST] * (len(value) == 1) + [mark])
+                self._one(out, element, one, at, [LIST] * (len(value) == 1) + [mark] * bool(mark))
 
     def plain(self, out: XmlOut, name: str, value: dict[str, JsonValue], pointer: str) -> None:
         """Write an object as a standard element of this name."""
@@ -57,7 +57,7 @@ class ValueWriter:
         elif isinstance(value, dict):
             self._object(out, name, value, pointer, marks)
         else:
-            text, attributes = self._scalar(value, pointer)
+            text, attributes = self._scalar(value, pointer, marks)
             out.leaf(name, text, self._marked(marks) + attributes)
 
     def _object(
@@ -70,11 +70,13 @@ class ValueWriter:
     ) -> None:
         if not value:
             marks = [*marks, OBJECT]
-        attributes = self._marked(marks) + self.attributes(value, pointer)
+        attributes = self.attributes(value, pointer)
         text = ""
         if TEXT_MEMBER in value:
-            text, typed = self._scalar(value[TEXT_MEMBER], below(pointer, TEXT_MEMBER))
+            marks = marks or [""]
+            text, typed = self._scalar(value[TEXT_MEMBER], below(pointer, TEXT_MEMBER), marks)
             attributes += typed
+        attributes = self._marked(marks) + attributes
         children = [one for one in value if one[0:1] not in ("@", "#")]
         if not children:
             out.leaf(name, text, attributes)
@@ -102,7 +104,8 @@ class ValueWriter:
                 self.losses.lose(below(pointer, name), f"XML has no name for {name}.", value)
         return found
 
-    def _scalar(self, value: JsonValue, pointer: str) -> tuple[str, Pairs]:
+    def _scalar(self, value: JsonValue, pointer: str, marks: list[str]) -> tuple[str, Pairs]:
+        """Return text and attributes; beside other attributes the type is a word of our mark."""
         if value is None:
             return "", [(self.names.reserved("xsi:nil"), "true")]
         if isinstance(value, str):
@@ -112,8 +115,11 @@ class ValueWriter:
             self.losses.lose(pointer, "XML has no place for it.")
             return "", []
         of = "boolean" if isinstance(value, bool) else "integer"
-        self.names.reserved("xsd:" + of)
         of = "double" if isinstance(value, float) else of
+        if marks:
+            marks.append(of)
+            return scalar_text(value), []
+        self.names.reserved("xsd:" + of)
         return scalar_text(value), [(self.names.reserved("xsi:type"), f"xsd:{of}")]
 
     def text(self, value: str, pointer: str) -> str:

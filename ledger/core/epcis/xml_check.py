@@ -168,10 +168,11 @@ class GrammarCheck:
             self._findings.add(
                 "UNKNOWN_ELEMENT", pointer, message, value=local_of(next(iter(element)))
             )
-        elif not is_valid(of, element.text or ""):
-            if of == "decimal" and (element.get(XSI + "nil") or "").strip(SPACE) in ("true", "1"):
-                return
-            self._invalid(of, element.text or "", pointer)
+            return
+        nil = of == "decimal" and (element.get(XSI + "nil") or "").strip(SPACE) in ("true", "1")
+        text = element.text or ""
+        if text if nil else not is_valid(of, text):
+            self._invalid(of, text, pointer)
 
     def _invalid(self, of: str, value: str, pointer: str) -> None:
         self._findings.add(

@@ -33,7 +33,7 @@ _INT_BOUND = 2**31
 FIRST_EXPONENT: Final = 1e21
 
 
-def _is_number(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda text: pattern.fullmatch(text) is not None
 
 
@@ -55,15 +55,18 @@ def _is_int(text: str) -> bool:
     return -_INT_BOUND <= int(text) < _INT_BOUND
 
 
-# Types whose values no rule limits here: the model's own rules look at URIs and words.
-_FREE: Final = frozenset(["string", "anyURI", "mixed", "action"])
+# Types whose values no rule limits here: the model's own rules look at words.
+_FREE: Final = frozenset(["string", "mixed", "action"])
+# RFC 3986 appendix A: a colon in the first segment ends a scheme. More is a rule of the model.
+_ANY_URI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:|[^:/?#]*(?:[/?#]|\Z)).*", re.DOTALL)
 _RULES: Final[dict[str, Callable[[str], bool]]] = {
-    "decimal": _is_number(_DECIMAL),
-    "double": _is_number(_DOUBLE),
-    "integer": _is_number(_INTEGER),
+    "decimal": _matches(_DECIMAL),
+    "double": _matches(_DOUBLE),
+    "integer": _matches(_INTEGER),
     "int": _is_int,
+    "anyURI": _matches(_ANY_URI),
     "boolean": lambda text: text in ("true", "false", "1", "0"),
-    "hexBinary": _is_number(_HEX),
+    "hexBinary": _matches(_HEX),
     "dateTime": _is_date(_DATE_TIME),
     "timeStamp": _is_date(_TIME_STAMP),
 }
