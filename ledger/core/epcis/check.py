@@ -11,16 +11,23 @@ from ledger.core.epcis.codes import finding
 from ledger.core.epcis.document import Document, Event, Format, Kind
 from ledger.core.epcis.finding import DocumentFinding, Severity, Verdict, verdict
 from ledger.core.epcis.model import model_findings
-from ledger.core.epcis.plain import are_links_right, is_plain
+from ledger.core.epcis.plain import are_links_right, is_plain, is_usual
 from ledger.core.epcis.quality import (
     deduplicated,
+    is_unremarkable,
     judge_times,
     truncated,
-    unremarkable_times,
 )
 from ledger.core.epcis.read import read_document
-from ledger.core.epcis.rules import Report, judge_event
-from ledger.core.epcis.rules_context import PREFIXES, Context, inherited, name_faults, read_context
+from ledger.core.epcis.rules import Report, judge_event, judge_rare
+from ledger.core.epcis.rules_context import (
+    PREFIXES,
+    Context,
+    are_names_bound,
+    inherited,
+    name_faults,
+    read_context,
+)
 from ledger.core.epcis.rules_document import judge_together
 from ledger.core.epcis.schema import DOCUMENT_KINDS, MEMBERS
 from ledger.core.errors import MalformedError
@@ -88,8 +95,9 @@ def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
     shared = document.members.get("@context")
     context = read_context(shared) if shared is not None else _STANDARD
     findings = _check_members(document, context)
-    for position in _worth_a_closer_look(document, at_ms):
-        findings += _check_event(document, position, context, at_ms)
+    look = _sorted_out(document, at_ms)
+    for position in sorted(look):
+        findings += _check_event(document, position, context, at_ms, plain=look[position])
     if len(document.events) > 1:
         findings += judge_together(document.events, document.pointers)
     if not findings:
@@ -99,6 +107,8 @@ def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
 
 def _untold(document: Document, findings: list[DocumentFinding]) -> list[DocumentFinding]:
     """Leave out what the reader has said: there, or below a member that is missing or no object."""
+    if not document.findings:
+        return findings
     told = {one.pointer for one in document.findings}
     above = {
         "/".join(parts[:i]) for parts in (p.split("/") for p in told) for i in range(len(parts))
@@ -111,28 +121,28 @@ def _untold(document: Document, findings: list[DocumentFinding]) -> list[Documen
     ]
 
 
-def _worth_a_closer_look(document: Document, at_ms: int) -> list[int]:
-    """Return the positions of all events but those that are right beyond doubt."""
+def _sorted_out(document: Document, at_ms: int) -> dict[int, bool]:
+    """Return the positions of events to look at, and whether they are plain.
+
+    Those left out are right beyond doubt.
+    """
     shared = document.members.get("@context", _STANDARD)
-    oldest, newest = unremarkable_times(at_ms)
     links: list[str] = []
     linked: list[int] = []
-    closer: list[int] = []
+    look: dict[int, bool] = {}
     for position, event in enumerate(document.events):
         before = len(links)
         time = event.get("eventTime")
-        if not (
-            is_plain(event, links)
-            and event.get("@context") is shared
-            and isinstance(time, str)
-            and oldest < time < newest
-        ):
-            closer.append(position)
-        elif len(links) > before:
+        if not is_plain(event, links) or event.get("@context") is not shared:
+            look[position] = False
+            continue
+        if len(links) > before:
             linked.append(position)
+        if not (isinstance(time, str) and is_unremarkable(time, at_ms) and is_usual(event)):
+            look[position] = True
     if links and not are_links_right(links):
-        return sorted(closer + linked)
-    return closer
+        look |= dict.fromkeys(linked, False)
+    return look
 
 
 def _check_members(document: Document, context: Context) -> list[DocumentFinding]:
@@ -149,14 +159,17 @@ def _check_members(document: Document, context: Context) -> list[DocumentFinding
 
 
 def _check_event(
-    document: Document, position: int, context: Context, at_ms: int
+    document: Document, position: int, context: Context, at_ms: int, *, plain: bool
 ) -> list[DocumentFinding]:
     event, pointer = document.events[position], document.pointers[position]
     report = Report(pointer, position)
     kind = event.get("type")
-    if isinstance(kind, str) and kind in MEMBERS:
-        report.found.extend(_of_model(document, kind, event, report))
-    judge_event(event, report)
+    if plain:
+        judge_rare(event, report)
+    else:
+        if isinstance(kind, str) and kind in MEMBERS:
+            report.found.extend(_of_model(document, kind, event, report))
+        judge_event(event, report)
     judge_times(event, at_ms, report)
     if "recordTime" in event and document.kind is not Kind.QUERY:
         message = "The repository's own recordTime counts; this one is kept and ignored."
@@ -185,6 +198,8 @@ def _check_names(document: Document, event: Event, context: Context, report: Rep
     elif "@context" not in event and document.kind in (Kind.EVENT, Kind.EVENTS):
         message = "An event outside of a document has its own @context."
         report.add("MISSING_CONTEXT", "/@context", None, message)
+    if are_names_bound(event, prefixes):
+        return
     told = {one.pointer for one in report.found}
     for one in name_faults(event, prefixes):
         if report.pointer + one.path not in told:

@@ -1,6 +1,5 @@
 """Findings as a reader collects them: bounded, and told apart by event."""
 
-from collections import Counter
 from typing import Final
 
 from ledger.core.epcis.finding import DocumentFinding, Severity
@@ -22,7 +21,7 @@ class FindingList:
         self.found: list[DocumentFinding] = []
         self.event: int | None = None
         self.rule = rule
-        self._counts: Counter[Severity] = Counter()
+        self._counts: dict[Severity, int] = {}
 
     def add(
         self,
@@ -47,8 +46,8 @@ class FindingList:
         )
 
     def _keep(self, finding: DocumentFinding) -> None:
-        self._counts[finding.severity] += 1
-        count = self._counts[finding.severity]
+        count = self._counts.get(finding.severity, 0) + 1
+        self._counts[finding.severity] = count
         if count <= MAX_FINDINGS:
             self.found.append(finding)
         elif count == MAX_FINDINGS + 1:

@@ -13,11 +13,15 @@ from jsonschema_rs import Draft7Validator, RegexOptions
 
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.rules_identifiers import are_check_digits_right, find_fault
-from ledger.core.epcis.schema import MEMBERS, Schema
+from ledger.core.epcis.schema import MEMBERS, SENSOR_METADATA, SENSOR_REPORT, TIME, URI, Schema
 from ledger.core.epcis.vocabulary import (
     BIZ_STEP,
     BIZ_TRANSACTION,
+    COMPONENT,
     DISPOSITION,
+    ERROR_REASON,
+    MEASUREMENT,
+    SENSOR_ALERT,
     SOURCE_DESTINATION,
     Words,
 )
@@ -39,10 +43,16 @@ def _closed(members: dict[str, Schema], required: list[str]) -> Schema:
     }  # fmt: skip
 
 
+def _open(members: dict[str, Schema], required: list[str] | None = None) -> Schema:
+    """Return an object of these members and extensions, whose prefixes are not looked at."""
+    return {**_closed(members, required or []), "patternProperties": {_EXTENSION: {}}}
+
+
 def _list(items: Schema, **rule: object) -> Schema:
     return {"type": "array", "items": items, "minItems": 1, **rule}
 
 
+_EXTENSION: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*:[A-Za-z0-9_.\-/]*$"
 _SERIAL = r"[A-Za-z0-9\-._]{1,20}"
 _ITEM: Final[Schema] = {
     "type": "string",
@@ -104,12 +114,35 @@ _PLAIN_OF: Final[dict[str, Schema]] = {
         )
     ),
     "parentID": _ITEM,
-    "ilmd": {
-        "type": "object",
-        # The prefix is one of the standard context.
-        "patternProperties": {"^cbvmda:[A-Za-z]+$": {"type": "string"}},
-        "additionalProperties": False,
-    },
+    "ilmd": _open({}),
+    "certificationInfo": {"anyOf": [URI, _list(URI)]},
+    "recordTime": TIME,
+    "errorDeclaration": _open(
+        {
+            "declarationTime": TIME, "reason": _words(ERROR_REASON),
+            "correctiveEventIDs": _list(URI),
+        },
+        ["declarationTime"],
+    ),
+    "sensorElementList": _list(
+        _open(
+            {
+                "sensorMetadata": _open(SENSOR_METADATA),
+                "sensorReport": _list(
+                    _open(
+                        {
+                            **SENSOR_REPORT,
+                            "type": _words(MEASUREMENT),
+                            "exception": _words(SENSOR_ALERT),
+                            "component": _words(COMPONENT),
+                        },
+                        ["type"],
+                    )
+                ),
+            },
+            ["sensorReport"],
+        )
+    ),
     **dict.fromkeys(("epcList", "childEPCs"), _ITEMS),
     **dict.fromkeys(("quantityList", "childQuantityList"), _QUANTITIES),
 }  # fmt: skip
@@ -117,6 +150,8 @@ _COMMON: Final = (
     "@context", "eventTime", "eventTimeZoneOffset", "eventID", "bizStep", "disposition",
     "readPoint", "bizLocation", "bizTransactionList", "sourceList", "destinationList",
 )  # fmt: skip
+# What an event rarely has, and what has rules of its own that is_plain leaves to others.
+_RARE: Final = ("certificationInfo", "recordTime", "errorDeclaration", "sensorElementList")
 # What a type must name, by any of the alternatives. Transformations are few, and have inputs that
 # must not be outputs: they take the long way.
 _NEEDED: Final = {
@@ -132,8 +167,8 @@ _NEEDED: Final = {
 
 def _schema(kind: str) -> Schema:
     own = MEMBERS[kind]
-    schema = _closed(
-        {"type": {"const": kind}, **{name: _PLAIN_OF[name] for name in (*_COMMON, *own)}},
+    schema = _open(
+        {"type": {"const": kind}, **{name: _PLAIN_OF[name] for name in (*_COMMON, *_RARE, *own)}},
         ["type", "eventTime", "eventTimeZoneOffset", *(["action"] * ("action" in own))],
     )
     schema["anyOf"] = [{"required": names} for names in _NEEDED[kind]]
@@ -150,11 +185,11 @@ _VALIDATORS: Final = {
     for kind in _NEEDED
 }  # fmt: skip
 _ITEM_LISTS: Final = {
-    kind: [
-        name for name in ("epcList", "childEPCs", "inputEPCList", "outputEPCList") if name in own
-    ]
-    for kind, own in MEMBERS.items()
+    kind: [name for name in ("epcList", "childEPCs") if name in MEMBERS[kind]] for kind in _NEEDED
 }
+_USUAL: Final = frozenset(
+    ["type", *_COMMON, *(name for kind in _NEEDED for name in MEMBERS[kind] if name != "ilmd")]
+)
 _PARTIES: Final = (("sourceList", "source"), ("destinationList", "destination"))
 # The company prefix of a URN, "" of a link: what two spellings of one item differ in.
 _SPELLING: Final = re.compile(r"^(?:urn:epc:id:[a-z]+:([0-9]+)|https)", re.MULTILINE)
@@ -162,8 +197,15 @@ _GTIN: Final = re.compile(r"/01/([0-9]{14})/21/")
 _SSCC: Final = re.compile(r"/00/([0-9]{18})$", re.MULTILINE)
 
 
+def is_usual(event: Event) -> bool:
+    """Tell whether a plain event has nothing but members that is_plain has judged."""
+    return _USUAL.issuperset(event)
+
+
 def is_plain(event: Event, links: list[str]) -> bool:
     """Tell whether an event has no fault of its own, but for the check digits of `links`.
+
+    Left out are times beside the present, rare members (is_usual) and prefixes of extensions.
 
     Args:
         event: Any object.

@@ -22,6 +22,9 @@ _PATHS = {
 }
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def read_json(raw: bytes) -> Document:
     """Read EPCIS 2.0 JSON: a document, a query document, one event or a list of events.
 
@@ -72,7 +75,7 @@ def _of_document(document: Event, kind: str, findings: FindingList) -> Document:
         findings.add("NO_EVENT_LIST", parent, f"{parent} must be the list of events.")
         listed = []
     context = _shared_context(document, len(listed), findings)
-    return _document(Kind(kind), members, _events(listed, parent, context, findings), findings)
+    return _document(_KINDS[kind], members, _events(listed, parent, context, findings), findings)
 
 
 def _detached_list(document: Event, path: tuple[str, ...]) -> tuple[JsonValue, str, Event]:

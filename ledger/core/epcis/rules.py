@@ -53,7 +53,13 @@ def judge_event(event: Event, report: Report) -> None:
         by_type(event, report)
     _judge_quantities(event, report)
     _judge_identifiers(event, report)
-    _judge_dispositions(event, report)
+    if "persistentDisposition" in event:
+        _judge_dispositions(event, report)
+    judge_rare(event, report)
+
+
+def judge_rare(event: Event, report: Report) -> None:
+    """Add what the rules of sensors and error declarations say."""
     if "sensorElementList" in event:
         _judge_sensors(event, report)
     if "errorDeclaration" in event:
@@ -138,19 +144,24 @@ def texts(event: Event, name: str) -> list[tuple[str, str]]:
 
 def _judge_quantities(event: Event, report: Report) -> None:
     for name in QUANTITY_LISTS:
-        for path, element in elements(event, name):
-            quantity, unit = element.get("quantity"), element.get("uom")
-            if quantity is None:
-                if "uom" in element:
-                    message = "A unit without a quantity says nothing: leave out both or none."
-                    report.add("UOM_WITHOUT_QUANTITY", f"{path}/uom", unit, message)
-            elif isinstance(quantity, int | float) and not isinstance(quantity, bool):
-                if quantity <= 0:
-                    message = "A quantity is greater than zero."
-                    report.add("QUANTITY_NOT_POSITIVE", f"{path}/quantity", quantity, message)
-                elif "uom" not in element and quantity != int(quantity):
-                    message = "Without a unit a quantity counts instances: it is a whole number."
-                    report.add("QUANTITY_NOT_INTEGER", f"{path}/quantity", quantity, message)
+        if name in event:
+            for path, element in elements(event, name):
+                _judge_quantity(element, path, report)
+
+
+def _judge_quantity(element: dict[str, JsonValue], path: str, report: Report) -> None:
+    quantity = element.get("quantity")
+    if quantity is None:
+        if "uom" in element:
+            message = "A unit without a quantity says nothing: leave out both or none."
+            report.add("UOM_WITHOUT_QUANTITY", f"{path}/uom", element["uom"], message)
+    elif isinstance(quantity, int | float) and not isinstance(quantity, bool):
+        if quantity <= 0:
+            message = "A quantity is greater than zero."
+            report.add("QUANTITY_NOT_POSITIVE", f"{path}/quantity", quantity, message)
+        elif "uom" not in element and quantity != int(quantity):
+            message = "Without a unit a quantity counts instances: it is a whole number."
+            report.add("QUANTITY_NOT_INTEGER", f"{path}/quantity", quantity, message)
 
 
 def _judge_identifiers(event: Event, report: Report) -> None:
@@ -168,6 +179,8 @@ def _judge_identifiers(event: Event, report: Report) -> None:
 
 def _judge_classes(event: Event, report: Report) -> None:
     for name in QUANTITY_LISTS:
+        if name not in event:
+            continue
         for path, element in elements(event, name):
             at = f"{path}/epcClass"
             item = _judge_one(element.get("epcClass"), at, report)
@@ -181,9 +194,12 @@ def _judge_references(event: Event, report: Report) -> None:
         if isinstance(place, dict):
             _judge_one(place.get("id"), f"/{name}/id", report)
     for name, member in _REFERENCES.items():
+        if name not in event:
+            continue
         for path, element in elements(event, name):
             _judge_one(element.get(member), f"{path}/{member}", report)
-    _judge_one(event.get("transformationID"), "/transformationID", report)
+    if "transformationID" in event:
+        _judge_one(event["transformationID"], "/transformationID", report)
 
 
 def _judge_one(identifier: JsonValue, path: str, report: Report) -> str | None:
@@ -307,6 +323,8 @@ def _judge_sensor_times(
     sensed: dict[str, JsonValue], path: str, happened: int | None, report: Report
 ) -> None:
     times = {name: _instant(sensed[name]) for name in _SENSOR_TIMES if name in sensed}
+    if not times:
+        return
     for name, instant in times.items():
         if instant is not None and happened is not None and instant > happened:
             message = "A sensor's time is not after the eventTime of its event."

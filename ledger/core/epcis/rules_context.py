@@ -38,6 +38,7 @@ PREFIXES: Final = {
 _OWN_PREFIXES: Final = frozenset(["epcis", "cbv"])
 _KEYWORDS: Final = {"id": "@id", "type": "@type"}
 # Schemes whose names are whole URIs, not a prefix and a local name.
+_CONTAINERS: Final = (dict, list)
 _SCHEMES: Final = frozenset(["http", "https", "urn", "ni", "data", "tag", "did"])
 
 
@@ -168,6 +169,33 @@ def _expanded(target: str) -> str:
 
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def are_names_bound(event: Event, prefixes: frozenset[str]) -> bool:
+    """Tell at once that name_faults has nothing to say; False says nothing."""
+    names: set[str] = set()
+    pending: list[JsonValue] = [value for value in event.values() if type(value) in _CONTAINERS]
+    for name in event:
+        if ":" in name and not _is_bound(name, prefixes):
+            return False
+    shared = event.get("@context")
+    while pending:
+        node = pending.pop()
+        if node is shared:
+            continue
+        if isinstance(node, dict):
+            names.update(node)
+            pending += [value for value in node.values() if type(value) in _CONTAINERS]
+        elif isinstance(node, list):
+            pending += [value for value in node if type(value) in _CONTAINERS]
+    return "@context" not in names and all(
+        _is_bound(name, prefixes) for name in names if ":" in name
+    )
+
+
+def _is_bound(name: str, prefixes: frozenset[str]) -> bool:
+    prefix = name.partition(":")[0]
+    return prefix in prefixes and prefix != "epcis"
 
 
 def name_faults(event: Event, prefixes: frozenset[str]) -> list[ContextFault]:

@@ -28,6 +28,10 @@ VOCABULARIES: Final[dict[str, Words]] = {
     "measurement type": vocabulary.MEASUREMENT,
     "sensor alert": vocabulary.SENSOR_ALERT,
 }
+# A URI (RFC 3986), as a pattern: what extends the standard's names.
+EXTENSION: Final = (
+    r"^[A-Za-z][A-Za-z0-9+.\-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*$"
+)
 # What the standard spells as bare words in JSON (EPCIS 2.0 section 10.2) has no second spelling.
 _FOREIGN = (
     r"^(?!urn:epcglobal:cbv|https?://(?:ref|ns)\.gs1\.org/cbv/|https?://ns\.gs1\.org/voc/"
@@ -50,8 +54,7 @@ def _object(
     body: Schema = {"type": "object", "properties": members, "required": list(required)}
     if not extensions:
         return {**body, "additionalProperties": False}
-    named = {"anyOf": [{"enum": [*members]}, {"type": "string", "format": "uri"}]}
-    return {**body, "propertyNames": named}
+    return {**body, "patternProperties": {EXTENSION: {}}, "additionalProperties": False}
 
 
 def _words(name: str) -> Schema:
@@ -88,8 +91,7 @@ _QUANTITIES: Final = _list(
 )
 _PLACE: Final[Schema] = {"type": "object", "properties": {"id": URI}, "required": ["id"]}
 _DISPOSITIONS: Final = _list(_words("disposition"), minItems=1, uniqueItems=True)
-_SENSOR_REPORT: Final = _object(
-    {
+SENSOR_REPORT: Final[dict[str, Schema]] = {
         "type": _words("measurement type"),
         "exception": _words("sensor alert"),
         "time": TIME,
@@ -109,22 +111,19 @@ _SENSOR_REPORT: Final = _object(
             ("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"),
             _NUMBER,
         ),
-    },
-    ("type",),
-    extensions=True,
-)  # fmt: skip
-_SENSOR_METADATA: Final = _object(
-    {
-        **dict.fromkeys(("time", "startTime", "endTime"), TIME),
-        **dict.fromkeys(
-            ("deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules"), URI
-        ),
-    },
-    extensions=True,
-)
+}  # fmt: skip
+SENSOR_METADATA: Final[dict[str, Schema]] = {
+    **dict.fromkeys(("time", "startTime", "endTime"), TIME),
+    **dict.fromkeys(
+        ("deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules"), URI
+    ),
+}
 _SENSORS: Final = _list(
     _object(
-        {"sensorMetadata": _SENSOR_METADATA, "sensorReport": _list(_SENSOR_REPORT, minItems=1)},
+        {
+            "sensorMetadata": _object(SENSOR_METADATA, extensions=True),
+            "sensorReport": _list(_object(SENSOR_REPORT, ("type",), extensions=True), minItems=1),
+        },
         ("sensorReport",),
         extensions=True,
     )
