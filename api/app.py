@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, cast
 
 from fastapi import FastAPI
 
@@ -33,6 +34,18 @@ DIRECTORY_INTERVAL_S = 1.0
 logger = logging.getLogger("unbroken.api")
 
 
+class Runs(Protocol):
+    """What has to be started and stopped with the application."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """End."""
+        ...
+
+
 class LedgerApi(FastAPI):
     """FastAPI with the hot route in its OpenAPI document and no page that needs another host."""
 
@@ -50,6 +63,42 @@ def create_app(node: Node) -> FastAPI:
     store = node.event_store()
     queries = node.event_queries(store)
 
+    app = LedgerApi(
+        title=openapi.TITLE,
+        version=openapi.INTERFACE_VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(intake, store, directory),
+    )
+    # The guard answers it first; the router knows it for the sake of other methods.
+    receiver, dry_run = Receiver(acceptor, directory), DryRun()
+    capture: Any = Capture(receiver, intake, dry_run)
+    app.router.add_route(CAPTURE, capture, methods=["POST"], include_in_schema=False)
+    one = CaptureEvent(receiver, intake, dry_run, reader)
+    app.router.add_route(EVENTS, one.post, methods=["POST"], include_in_schema=False)
+    routes = [
+        discovery(),
+        JobRoutes(reader).router(),
+        QueryRoutes(queries).router(),
+        NamedQueryRoutes(node.named_queries(store), queries).router(),
+        ResourceRoutes(queries).router(),
+        ItemRoutes(reader, node.prover()).router(),
+        LogRoutes(reader, node.identity).router(),
+        SubscriptionRoutes(node.subscriber()).router(),
+        pages(),
+    ]
+    for router in routes:
+        app.include_router(router)
+    app.router.add_websocket_route(QUERY_EVENTS, QuerySocket(node.followers()).listen)
+    app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries))
+    errors.install(app)
+    return app
+
+
+def _lifespan(
+    intake: Runs, store: Runs, directory: FreshDirectory
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Take submissions in, and keep the directory fresh, while the application runs."""
@@ -64,35 +113,7 @@ def create_app(node: Node) -> FastAPI:
             await intake.stop()
             await store.stop()
 
-    app = LedgerApi(
-        title=openapi.TITLE,
-        version=openapi.INTERFACE_VERSION,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        lifespan=lifespan,
-    )
-    # The guard answers it first; the router knows it for the sake of other methods.
-    receiver, dry_run = Receiver(acceptor, directory), DryRun()
-    capture: Any = Capture(receiver, intake, dry_run)
-    app.router.add_route(CAPTURE, capture, methods=["POST"], include_in_schema=False)
-    one = CaptureEvent(receiver, intake, dry_run, reader)
-    app.router.add_route(EVENTS, one.post, methods=["POST"], include_in_schema=False)
-    app.include_router(discovery())
-    app.include_router(JobRoutes(reader).router())
-    app.include_router(QueryRoutes(queries).router())
-    app.include_router(NamedQueryRoutes(node.named_queries(store), queries).router())
-    app.include_router(ResourceRoutes(queries).router())
-    app.include_router(ItemRoutes(reader, node.prover()).router())
-    app.include_router(LogRoutes(reader, node.identity).router())
-    app.include_router(SubscriptionRoutes(node.subscriber()).router())
-    app.router.add_websocket_route(QUERY_EVENTS, QuerySocket(node.followers()).listen)
-    app.include_router(pages())
-    app.add_middleware(
-        cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries)
-    )
-    errors.install(app)
-    return app
+    return lifespan
 
 
 async def _keep_fresh(directory: FreshDirectory) -> None:
