@@ -40,6 +40,8 @@ _TEXT_KEY = (
     'coalesce((SELECT min(substr(t.term, %s) COLLATE "C") FROM unnest(e.terms) t (term)'
     " WHERE starts_with(t.term, %s)), '') COLLATE \"C\""
 )
+# What is asked of these is rare in the log, and what is not is read and sorted.
+_SELECTIVE = (HasTerm, HasNumber, NamesItem, NamesClass, HasAttribute)
 Statement = tuple[str, list[object]]
 
 
@@ -62,10 +64,13 @@ def find_events(query: Query, limit: int, cursor: Cursor | None) -> Statement:
         conditions += ["e.log_index < %s", behind]
         made.values += [cursor.up_to, *made.key_values, *cursor.key, cursor.log_index]
     names = [f"k{i}" for i in range(len(keys))]
+    by_index = "e.log_index"
+    if any(isinstance(condition, _SELECTIVE) for condition in query.conditions):
+        by_index, keys = _computed(by_index), [_computed(key) for key in keys]
     direction = "DESC" if query.descending else "ASC"
     order = ", ".join(f"{name} {direction}" for name in [*names, "log_index"])
     selected = ", ".join(
-        ["e.log_index", "e.rendered", *map(" AS ".join, zip(keys, names, strict=True))]
+        [f"{by_index} AS log_index", "e.rendered", *map(" AS ".join, zip(keys, names, strict=True))]
     )
     page = (
         f"SELECT {selected} FROM epcis_events e{_where(conditions)}"  # noqa: S608 -- see above
@@ -79,6 +84,15 @@ def find_events(query: Query, limit: int, cursor: Cursor | None) -> Statement:
         f" FROM ({page}) page) sized WHERE before < %s ORDER BY {order}"
     )
     return text, [*made.key_values, *made.values, limit, MAX_PAGE_BYTES]
+
+
+def _computed(column: str) -> str:
+    """Return a column as something that is in no index.
+
+    The planner takes most conditions for less selective than they are. To walk the log backwards
+    until enough events match would then read all of it for what is rare; so it is not offered.
+    """
+    return f"{column} + 0" if column in ("e.log_index", "e.event_ms") else column
 
 
 def count_events(query: Query, most: int) -> Statement:

@@ -27,12 +27,12 @@ STATEMENT_TIMEOUT_MS: Final = 10_000
 # Who waits longer for a connection is told to come back.
 CONNECTION_TIMEOUT_S: Final = 5.0
 _PREPARE_AFTER: Final = 2
-# Roles 0 to 4 are those of MATCH_anyEPC.
+# Computed order: see query_sql. Roles 0 to 4 are those of MATCH_anyEPC.
 _ITEM_EVENTS: Final = """
     SELECT e.log_index, e.rendered, (SELECT indexed FROM epcis_index) FROM epcis_events e
     WHERE e.log_index IN
         (SELECT r.log_index FROM item_rows r WHERE r.item_key = %b AND r.role < 5)
-    ORDER BY e.log_index DESC LIMIT %s
+    ORDER BY e.log_index + 0 DESC LIMIT %s
 """
 _COLUMNS: Final = {
     Resource.EVENT_TYPES: "event_type",
