@@ -1,7 +1,7 @@
 """`POST /epcis/events`: one signed event, answered when the log has it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -33,10 +33,17 @@ FIRST_POLL_S, LAST_POLL_S = 0.02, 0.2
 class CaptureEvent:
     """The endpoint; the intake stores, the worker logs, and this waits for it."""
 
-    def __init__(self, receiver: Receiver, intake: Intake, dry_run: DryRun, reader: LookUp) -> None:
-        """Take the services."""
+    def __init__(
+        self,
+        receiver: Receiver,
+        intake: Intake,
+        dry_run: DryRun,
+        reader: LookUp,
+        indexed: Callable[[], int],
+    ) -> None:
+        """Take the services; `indexed` tells how many entries queries know, blocking."""
         self._receiver, self._intake, self._dry_run = receiver, intake, dry_run
-        self._reader = reader
+        self._reader, self._indexed = reader, indexed
 
     async def post(self, request: Request) -> Response:
         """Take one event: 201 when it is logged, 202 with its job when that takes longer."""
@@ -62,17 +69,25 @@ class CaptureEvent:
         return await run_in_threadpool(_answer, accepted, job, is_new=is_new)
 
     async def _logged(self, job_id: str) -> Job | None:
-        """Poll a job until it has run; None after WAIT_S."""
+        """Poll a job until it has run and its event can be asked for; None after WAIT_S.
+
+        What is logged and not indexed in time is told as logged all the same.
+        """
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + WAIT_S, FIRST_POLL_S
         while True:
             job = await run_in_threadpool(self._reader.find_job, job_id)
-            if job is not None and not job.running:
-                return job
+            done = job if job is not None and not job.running else None
+            if done is not None and await run_in_threadpool(self._is_readable, done):
+                return done
             if loop.time() > deadline:
-                return None
+                return done
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_POLL_S)
+
+    def _is_readable(self, job: Job) -> bool:
+        indexes = [one.log_index for one in job.results if one.log_index is not None]
+        return not indexes or max(indexes) < self._indexed()
 
 
 def _verify_single(accepted: AcceptedSubmission) -> None:

@@ -126,10 +126,17 @@ def _dry_run(client: LedgerClient, file: str) -> list[dict[str, Any]]:
         {
             "file": file, "event": part["event"], "verdict": part["verdict"], "log_index": None,
             "findings": [one["code"] for one in part["findings"]], "details": part["findings"],
-            "reason": "; ".join(f"{f['pointer']}: {f['message']}" for f in part["findings"][:1]),
+            "reason": _worst(part["findings"]),
         }
         for part in parts
     ]  # fmt: skip
+
+
+def _worst(findings: Sequence[dict[str, Any]]) -> str | None:
+    """Return what the first finding says that keeps an event from being simply accepted."""
+    weighty = (one for one in findings if one["severity"] not in {"info", "low"})
+    first = next(weighty, None)
+    return None if first is None else f"{first['pointer'] or 'document'}: {first['message']}"
 
 
 def _sending(client: LedgerClient, key: str, wait: WaitFor, on_error: OnError) -> _Sending:

@@ -232,8 +232,10 @@ def test_one_event_is_created_once(
     who, raw = partner("Single"), json.dumps(bare(commission(new_item()))).encode()
     with turning(worker):
         answer = post_event(api, node, who, raw)
+        found = api.get(answer.headers["location"])
         again = post_event(api, node, who, raw)
     assert answer.status_code == 201, answer.text
+    assert found.status_code == 200, found.text
     told = answer.json()
     assert answer.headers["location"] == f"/epcis/events/{quote(told['eventID'], safe='')}"
     assert told["recordTime"]
