@@ -91,9 +91,9 @@ BAD_CAPTURES: dict[str, tuple[Callable[[bytes], tuple[bytes, bytes]], str, str]]
         "object",
     ),
     "XML that is cut short": (
-        lambda part: (part, b"<EPCISDocument>"),
-        "document",
-        "",
+        lambda part: (part, b"<EPCISDocument"),
+        "xml",
+        "well-formed",
     ),
     "fewer entries than events": (
         lambda part: (part, document(*[commission("urn:x:1")] * 2)),
