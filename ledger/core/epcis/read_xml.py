@@ -34,7 +34,7 @@ MAX_ATTRIBUTES: Final = 256
 # Namespaces in scope at once, so that looking one up stays cheap.
 MAX_NAMESPACES: Final = 256
 # Attack: an element takes 20 times its bytes in memory. Per event, and for all outside of events.
-MAX_ELEMENTS: Final = 1_000_000
+MAX_ELEMENTS: Final = 500_000
 _CHUNK: Final = 64 * 1024
 _RULE: Final = {
     Format.XML_12: "EPCIS 1.2 section 9.5",
