@@ -24,6 +24,7 @@ SUITES = {
     "documents": ("G4",),
     "growth": ("G11",),
     "gas": ("G12",),
+    "validation": ("G14",),
     "quoted": ("G1", "G5", "G13"),
 }
 _MODULES = {"inclusion": "log", "appends": "log", "growth": "log"}

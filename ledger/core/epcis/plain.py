@@ -59,30 +59,22 @@ _ITEM: Final[Schema] = {
     "pattern": rf"^(?:urn:epc:id:(?:sgtin:{_splits(13)}\.{_SERIAL}|sscc:{_splits(17)})"
     rf"|https://id\.gs1\.org/(?:01/[0-9]{{14}}/21/{_SERIAL}|00/[0-9]{{18}}))$",
 }
-_PLACE: Final[Schema] = {
-    "type": "string",
-    "pattern": rf"^(?:urn:epc:id:(?:sgln:{_splits(12)}\.{_SERIAL}|pgln:{_splits(12)})"
-    rf"|https://id\.gs1\.org/41[47]/[0-9]{{13}})$",
-}
-_REFERENCE: Final[Schema] = {
-    "type": "string",
-    "format": "uri",
-    "pattern": "^urn:(?:uuid|epcglobal):",
-}
 _ITEMS: Final = _list(_ITEM, uniqueItems=True)
-_QUANTITIES: Final = _list(
-    _closed(
-        {
-            "epcClass": {
-                "type": "string",
-                "pattern": rf"^urn:epc:(?:class:lgtin:{_splits(13)}\.{_SERIAL}"
-                rf"|idpat:sgtin:{_splits(13)}\.\*)$",
-            },
-            "quantity": {"type": "integer", "exclusiveMinimum": 0},
+_QUANTITY: Final = _closed(
+    {
+        "epcClass": {
+            "type": "string",
+            "pattern": rf"^(?:urn:epc:(?:class:lgtin:{_splits(13)}\.{_SERIAL}"
+            rf"|idpat:sgtin:{_splits(13)}\.\*)"
+            rf"|https://id\.gs1\.org/01/[0-9]{{14}}(?:/10/{_SERIAL})?)$",
         },
-        ["epcClass"],
-    )
+        "quantity": {"type": "number", "exclusiveMinimum": 0},
+        "uom": {"type": "string", "pattern": "^[A-Z0-9]{2,3}$"},
+    },
+    ["epcClass"],
 )
+_WHOLE: Final[Schema] = {"properties": {"quantity": {"type": "integer"}, "uom": False}}
+_QUANTITIES: Final = _list({**_QUANTITY, "anyOf": [_WHOLE, {"required": ["quantity", "uom"]}]})
 _PLAIN_OF: Final[dict[str, Schema]] = {
     "@context": {},
     "eventTime": {
@@ -98,19 +90,19 @@ _PLAIN_OF: Final[dict[str, Schema]] = {
     "bizStep": _words(BIZ_STEP),
     "disposition": _words(DISPOSITION),
     "action": {"enum": ["ADD", "OBSERVE", "DELETE"]},
-    "readPoint": _closed({"id": _PLACE}, ["id"]),
-    "bizLocation": _closed({"id": _PLACE}, ["id"]),
+    "readPoint": _closed({"id": URI}, ["id"]),
+    "bizLocation": _closed({"id": URI}, ["id"]),
     "bizTransactionList": _list(
         _closed(
-            {"type": _words(BIZ_TRANSACTION), "bizTransaction": _REFERENCE}, ["bizTransaction"]
+            {"type": _words(BIZ_TRANSACTION), "bizTransaction": URI}, ["bizTransaction"]
         )
     ),
     "sourceList": _list(
-        _closed({"type": _words(SOURCE_DESTINATION), "source": _PLACE}, ["type", "source"])
+        _closed({"type": _words(SOURCE_DESTINATION), "source": URI}, ["type", "source"])
     ),
     "destinationList": _list(
         _closed(
-            {"type": _words(SOURCE_DESTINATION), "destination": _PLACE}, ["type", "destination"]
+            {"type": _words(SOURCE_DESTINATION), "destination": URI}, ["type", "destination"]
         )
     ),
     "parentID": _ITEM,
@@ -190,7 +182,11 @@ _ITEM_LISTS: Final = {
 _USUAL: Final = frozenset(
     ["type", *_COMMON, *(name for kind in _NEEDED for name in MEMBERS[kind] if name != "ilmd")]
 )
-_PARTIES: Final = (("sourceList", "source"), ("destinationList", "destination"))
+_REFERENCES: Final = (
+    ("bizTransactionList", "bizTransaction"), ("sourceList", "source"),
+    ("destinationList", "destination"), ("quantityList", "epcClass"),
+    ("childQuantityList", "epcClass"),
+)  # fmt: skip
 # The company prefix of a URN, "" of a link: what two spellings of one item differ in.
 _SPELLING: Final = re.compile(r"^(?:urn:epc:id:[a-z]+:([0-9]+)|https)", re.MULTILINE)
 _GTIN: Final = re.compile(r"/01/([0-9]{14})/21/")
@@ -245,17 +241,13 @@ def _is_spelt_in_one_way(text: str) -> bool:
 def _are_places_plain(event: Event) -> bool:
     for name in ("readPoint", "bizLocation"):
         place = event.get(name)
-        if place is not None and not _is_place_right(cast("dict[str, str]", place)["id"]):
+        if place is not None and find_fault(cast("dict[str, str]", place)["id"]) is not None:
             return False
-    for name, member in _PARTIES:
-        for party in cast("list[dict[str, str]]", event.get(name, ())):
-            if not _is_place_right(party[member]):
+    for name, member in _REFERENCES:
+        for element in cast("list[dict[str, str]]", event.get(name, ())):
+            if find_fault(element[member]) is not None:
                 return False
     return True
-
-
-def _is_place_right(identifier: str) -> bool:
-    return identifier[0] == "u" or find_fault(identifier) is None
 
 
 def are_links_right(links: list[str]) -> bool:
