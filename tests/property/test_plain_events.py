@@ -21,7 +21,7 @@ IDENTIFIERS: Final = [
     "https://id.gs1.org/00/006141410000000012", "https://id.gs1.org/00/006141410000000013",
     "https://id.gs1.org/01/10614141073465/21/1", "https://id.gs1.org/01/10614141073464",
     "https://id.gs1.org/01/10614141073464/10/A", "https://brand.example/01/10614141073464/21/2017",
-    "https://id.gs1.org/414/0614141073467", "https://id.gs1.org/417/0614141073460", "x y", 
+    "https://id.gs1.org/414/0614141073467", "https://id.gs1.org/417/0614141073460", "x y",
     "urn:a:b",
     "urn:epc:idpat:sgtin:0614141.107346.*", "urn:epc:id:sgln:0614141.07346.1234",
     "urn:epc:id:sgln:0614141.7346.1", "https://id.gs1.org/8003/009506000134351123",
