@@ -13,6 +13,7 @@ class Layer(StrEnum):
     """Which layer of the check finds it; a document goes through them in this order."""
 
     BYTES = "bytes"
+    FORMAT = "format"
     MODEL = "model"
     SEMANTIC = "semantic"
     QUALITY = "quality"
@@ -30,6 +31,7 @@ class Code:
 _ERROR, _HIGH, _MEDIUM = Severity.ERROR, Severity.HIGH, Severity.MEDIUM
 _LOW, _INFO = Severity.LOW, Severity.INFO
 _JSON = "EPCIS 2.0 section 10"
+_XML = "EPCIS 1.2 and 2.0 section 9.5"
 _RFC_JSON = "RFC 8259, RFC 7493"
 _KEYS = "GS1 General Specifications section 7.9.1"
 _TDS = "GS1 TDS 1.13, Digital Link URI Syntax 1.4"
@@ -52,6 +54,30 @@ CODES: Final[dict[str, Code]] = {
         "UNSAFE_NUMBER": (_ERROR, "RFC 7493 section 2.2"),
         "LONE_SURROGATE": (_ERROR, "RFC 7493 section 2.1"),
         "TOO_DEEP": (_ERROR, _RFC_JSON),
+    }),
+    **_rows(Layer.FORMAT, {
+        "NO_EVENT_LIST": (_ERROR, "EPCIS 2.0 section 10"),
+        "NOT_AN_EVENT": (_ERROR, "EPCIS 2.0 section 10"),
+        "UNKNOWN_EVENT_TYPE": (_ERROR, "EPCIS 2.0 section 7.4"),
+        "MISPLACED_MEMBER": (_ERROR, "EPCIS 2.0 section 7.4"),
+        "NULL_CONTEXT": (_ERROR, "EPCIS 2.0 section 10.2"),
+        **dict.fromkeys(
+            (
+                "MISSING_ELEMENT", "MISSING_ATTRIBUTE", "UNKNOWN_ELEMENT", "UNKNOWN_ATTRIBUTE",
+                "REPEATED_ELEMENT", "WRONG_ORDER", "WRONG_NAMESPACE", "UNEXPECTED_TEXT",
+                "VALUE_NOT_CARRIED",
+            ),
+            (_ERROR, _XML),
+        ),
+        "ELEMENT_NOT_CARRIED": (_MEDIUM, _XML),
+        **dict.fromkeys(
+            (
+                "DOCTYPE_IGNORED", "ELEMENT_KEPT", "MIXED_CONTENT", "QUANTITY_EVENT",
+                "VALUE_ROUNDED",
+            ),
+            (_LOW, _XML),
+        ),
+        "TYPE_NOT_CARRIED": (_INFO, _XML),
     }),
     **_rows(Layer.MODEL, {
         "INVALID_VALUE": (_ERROR, _JSON),
