@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 
 from api.epcis_paths import CAPTURE, EPCIS_HEADERS, EVENTS, LIMITS, METHODS
-from api.negotiation import json_is_asked
+from api.negotiation import versions_are_taken
 from api.routing import problems
 
 # Both behaviours can be asked for: `all` is the standard's word for a server that has them.
@@ -27,7 +27,7 @@ class _Options:
 
 def discovery() -> APIRouter:
     """Return a route for each path of the table."""
-    router = APIRouter(tags=["Discovery"], dependencies=[Depends(json_is_asked)])
+    router = APIRouter(tags=["Discovery"], dependencies=[Depends(versions_are_taken)])
     for path in METHODS:
         described: Any = problems(406)
         router.add_api_route(

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
-from fastapi import Header
+from fastapi import Depends, Header
 
 from api.epcis_paths import MIN_VERSION, VERSION
 from ledger.core.errors import LedgerError, MalformedError
@@ -79,12 +79,25 @@ def verify_headers(headers: Mapping[bytes, bytes]) -> None:
         _VERIFIED[name](headers[name])
 
 
+_Hidden = Header(include_in_schema=False)
+
+
+def versions_are_taken(
+    gs1_epcis_version: Annotated[str, _Hidden] = VERSION,
+    gs1_cbv_version: Annotated[str, _Hidden] = VERSION,
+) -> None:
+    """Verify the versions that a request asks for; a dependency.
+
+    Raises:
+        NotAcceptableError: One is not taken.
+    """
+    for version in (gs1_epcis_version, gs1_cbv_version):
+        verify_version(version.encode("latin-1", "replace"))
+
+
 def json_is_asked(
-    accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
-    epcis_version: Annotated[
-        str, Header(alias="GS1-EPCIS-Version", include_in_schema=False)
-    ] = VERSION,
-    cbv_version: Annotated[str, Header(alias="GS1-CBV-Version", include_in_schema=False)] = VERSION,
+    _versions: Annotated[None, Depends(versions_are_taken)],
+    accept: Annotated[str, _Hidden] = "*/*",
 ) -> None:
     """Verify the headers of a route that answers JSON; a dependency.
 
@@ -92,8 +105,6 @@ def json_is_asked(
         NotAcceptableError: Something that they ask for cannot be had.
     """
     verify_accept(accept.encode("latin-1", "replace"))
-    for version in (epcis_version, cbv_version):
-        verify_version(version.encode("latin-1", "replace"))
 
 
 def error_behaviour(headers: Mapping[bytes, bytes]) -> ErrorBehaviour:
