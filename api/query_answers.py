@@ -88,7 +88,8 @@ def _converted(
     ]
     if asked.format is Format.JSON:
         return document(list(map(orjson.dumps, spelt)), orjson.dumps(name), at_ms), []
-    body, findings = write_document(_query_document(spelt, name, at_ms), asked.format)
+    written = _query_document(spelt, name, at_ms)
+    body, findings = write_document(written, asked.format, cbv=asked.cbv_format)
     return body, [quote(one.pointer) for one in findings if one.code == "LOST_IN_CONVERSION"]
 
 

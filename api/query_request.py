@@ -14,6 +14,7 @@ from ledger.core.epcis.document import Format
 from ledger.core.epcis.epc_format import EpcFormat
 from ledger.core.epcis.given import QueryParameterError
 from ledger.core.epcis.query import parse_extensions, split_query_string
+from ledger.core.epcis.write_xml_event import CbvFormat
 from ledger.core.errors import LedgerError, MalformedError
 from ledger.service.query import DEFAULT_PER_PAGE
 
@@ -29,9 +30,6 @@ _TAKEN: Final = {
 }  # fmt: skip
 _QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _FIRST_OF_JSON: Final = (2, 0, 0)
-_CBV_FORMATS: Final = frozenset(
-    ["No_Preference", "Always_Web_URI", "Always_URN", "Never_Translates"]
-)
 
 
 class UriTooLongError(LedgerError):
@@ -57,7 +55,7 @@ class Asked:
     media_type: str
     format: Format
     epc_format: EpcFormat
-    cbv_format: str
+    cbv_format: CbvFormat
     prefixes: Prefixes
     parameters: dict[str, list[str]]
     per_page: int
@@ -179,11 +177,12 @@ def _epc_format(value: str | None) -> EpcFormat:
     return EpcFormat.ALWAYS_GS1_DIGITAL_LINK if wanted is EpcFormat.NO_PREFERENCE else wanted
 
 
-def _cbv_format(value: str) -> str:
-    if value.strip() not in _CBV_FORMATS:
-        rule = f"is one of {', '.join(sorted(_CBV_FORMATS))}"
-        raise MalformedError("GS1-CBV-XML-Format", rule, value)
-    return value.strip()
+def _cbv_format(value: str) -> CbvFormat:
+    try:
+        return CbvFormat(value.strip())
+    except ValueError:
+        rule = f"is one of {', '.join(CbvFormat)}"
+        raise MalformedError("GS1-CBV-XML-Format", rule, value) from None
 
 
 def _prefixes(header: str | None) -> Prefixes:

@@ -11,7 +11,7 @@ from typing import Final
 from ledger.core.errors import MalformedError
 from ledger.core.gs1_keys import ROWS, KeyRow, check_digit, percent_encoded
 
-_PATTERN = re.compile(r"urn:epc:(idpat|class):([a-z]+):(.*\.)?\*", re.IGNORECASE | re.ASCII)
+_PATTERN = re.compile(r"urn:epc:(?:idpat|class):([a-z]+):(.*)", re.IGNORECASE | re.ASCII)
 _ROWS: Final = {row.urn.partition(":")[2]: row for row in ROWS}
 _LAST = chr(0x10FFFF)
 _GTIN, _LOTS = "01", "10"
@@ -39,10 +39,12 @@ def find_pattern(text: str, *, classes: bool = False) -> PathPattern | None:
         MalformedError: it has a wildcard and does not fit its key.
     """
     match = _PATTERN.fullmatch(text)
-    if match is None or match[2].lower() not in _ROWS:
+    if match is None or match[1].lower() not in _ROWS:
         return None
-    row = _ROWS[match[2].lower()]
-    parts = f"{match[3] or ''}*".split(".", 1 + 2 * row.pieces + bool(row.tail))
+    row = _ROWS[match[1].lower()]
+    parts = match[2].split(".", 1 + 2 * row.pieces + bool(row.tail))
+    if "*" not in parts:
+        return None
     fixed = parts[: parts.index("*")]
     rest = parts[len(fixed) :]
     if len(parts) != 2 + 2 * row.pieces + bool(row.tail) or set(rest) != {"*"}:
