@@ -60,7 +60,7 @@ def _headline(findings: Sequence[DocumentFinding]) -> str:
 
 
 def _sentence(one: DocumentFinding) -> str:
-    value = "" if one.value is None else f" Here: {one.value}"
+    value = "" if one.value is None or one.value in one.message else f" Here: {one.value}"
     rule = f" [{one.rule}]" if one.rule else ""
     return f"{one.severity.value} {one.code} at {one.pointer or '/'}: {one.message}{value}{rule}"
 

@@ -1,6 +1,7 @@
 """Findings of the model layer: what our schema says, in words that help."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Final, cast
 
 import orjson
@@ -20,6 +21,9 @@ _OF_KEYWORD: Final = {
     "additionalProperties": "UNKNOWN_MEMBER",
     "propertyNames": "UNKNOWN_MEMBER",
 }
+# The longest word of CBV has 26.
+MAX_WORD_CHARACTERS: Final = 60
+_CLOSE: Final = 0.75
 _CODE_FOR_MISSING: Final = {"@context": "MISSING_CONTEXT"}
 _MESSAGES: Final = {
     "INVALID_URI": "This must be a URI (RFC 3986), with spaces and the like percent-encoded.",
@@ -139,10 +143,20 @@ def _wrong_word(value: JsonValue, name: str, pointer: str, event: int | None) ->
     if bare != value and bare in words.words:
         message = f"JSON spells this {name} as the bare word: {bare}."
         return finding("CBV_URI_IN_JSON", pointer, value, message, event)
-    near = [word for word in sorted(words.words) if word.lower() == value.strip().lower()]
-    hint = f"; is it {near[0]}?" if near else ""
-    message = f"This is no {name} of CBV 2.0, and no URI of a vocabulary of your own{hint}"
-    return finding("UNKNOWN_CBV_WORD", pointer, value, f"{message.rstrip('?')}.", event)
+    message = f"This is no {name} of CBV 2.0, and no URI of a vocabulary of your own."
+    near = _nearest(value, sorted(words.words))
+    hint = f" Is it {near}?" if near else ""
+    return finding("UNKNOWN_CBV_WORD", pointer, value, message + hint, event)
+
+
+def _nearest(value: str, words: list[str]) -> str | None:
+    """Return the word that was meant, if one is close; comparing costs the square of the length."""
+    if len(value) > MAX_WORD_CHARACTERS:
+        return None
+    by_small_letters = {word.lower(): word for word in words}
+    word = value.strip().rpartition(":")[2].lower().replace(" ", "_")
+    near = get_close_matches(word, [*by_small_letters], n=1, cutoff=_CLOSE)
+    return by_small_letters[near[0]] if near else None
 
 
 _IS_URI: Final = type(VALIDATORS["ObjectEvent"])(

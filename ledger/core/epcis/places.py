@@ -158,10 +158,12 @@ def _child(element: _Element, name: str) -> _Element | None:
     if name.isdecimal():
         position = int(name)
         return element.children[position] if position < len(element.children) else None
+    # The body and the results begin with capitals in XML.
+    name = name.lower()
     pending = list(element.children)
     while pending:
         one = pending.pop(0)
-        if one.name == name:
+        if one.name.lower() == name:
             return one
         # Version 1.2 wraps what came later into `extension` and `baseExtension`.
         if one.name in ("extension", "baseExtension"):
