@@ -34,7 +34,8 @@ Report = Callable[[str, int, int], None]
 # Words that a person looks for, and their colours.
 _COLOURS = {
     "accepted": "green", "ok": "green", "running": "green", "rejected": "red", "failed": "red",
-    "stopped": "yellow", "duplicate": "yellow", "warning": "yellow",
+    "stopped": "yellow", "duplicate": "yellow", "warning": "yellow", "suspect": "yellow",
+    "refused": "red",
 }  # fmt: skip
 
 
@@ -133,7 +134,17 @@ def output_of(context: typer.Context, *, as_json: bool = False, as_lines: bool =
 
 def format_json(value: object, *, indent: int | None = None) -> str:
     """Return JSON for programs; never bytes that are hashed."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # Bytes that are no UTF-8 arrive as lone surrogates, which only an escape can carry on.
+    return text if text.isascii() or _is_utf8(text) else json.dumps(value, indent=indent)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown(value: object) -> str:

@@ -18,7 +18,6 @@ from ledger.core.barcodes.faults import OUTER, TYPED, Fault, Undone, caps_lock, 
 from ledger.core.barcodes.refusal import BarcodeError
 from ledger.core.barcodes.scans import Reading, read_scan
 from ledger.core.barcodes.separators import (
-    ELEMENT,
     is_evident,
     separator_lost,
     separator_replaced,
@@ -73,6 +72,7 @@ class Diagnosed:
             "input": self.raw,
             "verdict": self.verdict.value,
             "elements": elements,
+            "item": None if self.reading is None else self.reading.carried.path,
             "diagnosis": [one.as_json() for one in self.diagnosis],
         }
 
@@ -88,9 +88,15 @@ class _Explanation:
 
 
 # Three faults at once: layout, Caps Lock and lost separators come together, more is another text.
-_MAX_FAULTS: Final = 3
+# Where the text reads well and only a known item can tell, the third costs more than it finds.
+_MAX_FAULTS, _MAX_FAULTS_UNSEEN = 3, 2
+# What a pack says: an explanation that finds it all stands before one that finds less.
+_USUAL: Final = frozenset({"01", "10", "17", "21"})
 _MAX_SHOWN: Final = 8
-_FAULTS: Final[tuple[Fault, ...]] = (*OUTER, *TYPED, *ELEMENT)
+# Guesses stand behind what leaves a trace, and only where no reading contradicts them.
+_FAULTS: Final[tuple[Fault, ...]] = (
+    *OUTER, *TYPED, separator_replaced, separator_replaced_by_data, zeros_stripped, separator_lost,
+)  # fmt: skip
 # Where data of some carrier may begin, so that a wrong guess ends at once.
 _DATA_START = re.compile(
     r"\x1d?[0-9]{4}|\(|\]?[A-Za-z][0-9][0-9(+=\[h]|.[A-Za-z][0-9][0-9(]|\+[A-Z]|[=&]|\[\)>|h?t?tps?:"
@@ -164,8 +170,8 @@ def _explanations(raw: str, *, refused: bool) -> Iterator[list[_Explanation]]:
     """Undo one fault, then two, then three."""
     tried = {raw}
     paths: list[tuple[int, tuple[Undone, ...]]] = [(0, ())]
-    faults = (*_FAULTS, (separator_replaced_by_data if refused else _serial_zeros))
-    for _ in range(_MAX_FAULTS):
+    faults = _FAULTS if refused else _FAULTS_UNSEEN
+    for _ in range(_MAX_FAULTS if refused else _MAX_FAULTS_UNSEEN):
         longer: list[tuple[int, tuple[Undone, ...]]] = []
         found: list[_Explanation] = []
         for first, path in paths:
@@ -181,6 +187,7 @@ def _explanations(raw: str, *, refused: bool) -> Iterator[list[_Explanation]]:
                     if _DATA_START.match(undone.text):
                         following = 0 if place < len(OUTER) else place + 1
                         longer.append((following, (*path, undone)))
+        found.sort(key=lambda one: -len(one.reading.carried.elements.keys() & _USUAL))
         yield found
         paths = longer
 
@@ -199,6 +206,12 @@ def _serial_zeros(text: str) -> Iterator[Undone]:
         message = "leading zeros of the serial are missing"
         whole = found.symbology + format_elements(elements)
         yield Undone(code="LEADING_ZERO_STRIPPED", message=message, text=whole)
+
+
+# A text that reads well has its separators or has lost them; no value is taken for one.
+_FAULTS_UNSEEN: Final[tuple[Fault, ...]] = (
+    *OUTER, *TYPED, separator_replaced, zeros_stripped, separator_lost, _serial_zeros,
+)  # fmt: skip
 
 
 def _read(text: str) -> Reading | None:

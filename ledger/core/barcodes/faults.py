@@ -7,6 +7,7 @@ silence: diagnosis.py tells a person what it found.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from ledger.core.barcodes.element_strings import GS
@@ -47,6 +48,8 @@ _ESCAPED = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}")
 _BROKEN_IDENTIFIER = re.compile(r".?([CdeQJ])([0-6])(?=[0-9(+\[h])")
 # Twice encoded is common, thrice has been seen; more is an attack on the reader.
 _MAX_DECODINGS: Final = 3
+# Links looked at within one text; a redirect holds two.
+_MAX_LINKS: Final = 4
 
 
 def white_space(text: str) -> Iterator[Undone]:
@@ -88,7 +91,7 @@ def _mistyped(mistyping: Mistyping, meant: str, more: str = "") -> Undone:
 def wrapped(text: str) -> Iterator[Undone]:
     """Data within other text: a message, another link, quotes."""
     inner: list[str] = []
-    for start in _LINK_START.finditer(text):
+    for start in islice(_LINK_START.finditer(text), _MAX_LINKS):
         link = _LINK.match(text, start.start())
         if link is not None:
             inner += [link[0].rstrip(_CLOSING), link[0].partition("&")[0]]

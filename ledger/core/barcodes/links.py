@@ -1,13 +1,20 @@
 """What a GS1 Digital Link says beyond its identity: its elements and its query."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from ledger.core.barcodes.application_identifiers import ROWS
 from ledger.core.barcodes.refusal import BarcodeError
+from ledger.core.digital_links import ORIGIN
 from ledger.core.errors import MalformedError
-from ledger.core.gs1_keys import find_elements_of_link, find_path_of_link, percent_decoded
+from ledger.core.gs1_keys import (
+    find_elements_of_link,
+    find_path_of_link,
+    percent_decoded,
+    percent_encoded,
+)
 
 _LINK = re.compile(r"https?://[^/?#]+([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _PARAMETERS = re.compile(r"[&;]")
@@ -76,3 +83,31 @@ def link_error(error: MalformedError) -> BarcodeError:
     """Return an identifier's refusal with a stable code."""
     code = "INVALID_CHECK_DIGIT" if "check digit" in error.rule else "MALFORMED_IDENTIFIER"
     return BarcodeError(code, error.rule, error.value, error.field)
+
+
+# Qualifiers stand in this order (Digital Link URI Syntax 1.4); a link takes one of the last two.
+_QUALIFIERS: Final = {
+    "01": ("22", "10", "21", "235"), "8006": ("22", "10", "21"), "8010": ("8011",), "414": ("254",),
+}  # fmt: skip
+# A symbol may name several; the first of these is what the symbol is on.
+KEYS: Final = (
+    "00", "8006", "01", "8003", "8004", "253", "255", "402", "401", "8010", "8017", "8018", "414",
+    "417",
+)  # fmt: skip
+
+
+def format_link(elements: Mapping[str, str]) -> str:
+    """Return the canonical Digital Link of elements; what is no part of the key goes in the query.
+
+    Raises:
+        BarcodeError: no element is a key.
+    """
+    key = next((ai for ai in KEYS if ai in elements), None)
+    if key is None:
+        raise BarcodeError("NO_ITEM", "must hold the key of an item", ", ".join(elements))
+    named = [key, *(ai for ai in _QUALIFIERS.get(key, ()) if ai in elements)]
+    path = "".join(f"/{ai}/{percent_encoded(elements[ai])}" for ai in named)
+    beside = "&".join(
+        f"{ai}={percent_encoded(value)}" for ai, value in elements.items() if ai not in named
+    )
+    return f"{ORIGIN}{path}?{beside}" if beside else ORIGIN + path

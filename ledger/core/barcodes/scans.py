@@ -17,7 +17,7 @@ from ledger.core.barcodes.element_strings import (
 from ledger.core.barcodes.hibc import parse_hibc
 from ledger.core.barcodes.iccbba import parse_iccbba
 from ledger.core.barcodes.ifa import parse_ifa
-from ledger.core.barcodes.links import find_link, link_error
+from ledger.core.barcodes.links import KEYS, find_link, link_error
 from ledger.core.barcodes.refusal import BarcodeError
 from ledger.core.errors import MalformedError
 from ledger.core.gs1_keys import check_digit, find_path_of_link, percent_decoded, percent_encoded
@@ -32,11 +32,6 @@ _URI = re.compile(r"(https?|urn):", re.IGNORECASE)
 _GTIN_LENGTHS: Final = (8, 12, 13, 14)
 _SHORT_GTIN: Final = 8
 _GTIN_DIGITS: Final = 14
-# A symbol may name several; the first of these is what the symbol is on.
-_KEYS: Final = (
-    "00", "8006", "01", "8003", "8004", "253", "255", "402", "401", "8010", "8017", "8018", "414",
-    "417",
-)  # fmt: skip
 _TAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "01": ("21", "235", "10"), "8006": ("21",), "8010": ("8011",), "414": ("254",),
 }  # fmt: skip
@@ -101,7 +96,7 @@ def carried_of(elements: Mapping[str, str]) -> Carried:
         for name, ai in (("expiry", "17"), ("manufactured", "11"))
         if ai in elements
     }
-    key = next((ai for ai in _KEYS if ai in elements), None)
+    key = next((ai for ai in KEYS if ai in elements), None)
     return Carried(
         issuer=Issuer.GS1,
         elements=elements,

@@ -6,7 +6,7 @@ from typing import Final
 
 from ledger.core.barcodes.application_identifiers import ApplicationIdentifier, find_ai
 from ledger.core.barcodes.element_strings import GS
-from ledger.core.barcodes.faults import Fault, Undone
+from ledger.core.barcodes.faults import Undone
 from ledger.core.barcodes.refusal import BarcodeError
 
 _SYMBOLOGY = re.compile(r"\][A-Za-z][0-9]")
@@ -204,6 +204,3 @@ def _cut(text: str) -> tuple[str, str]:
     identifier = _SYMBOLOGY.match(text)
     end = identifier.end() if identifier else 0
     return text[:end], text[end:]
-
-
-ELEMENT: Final[tuple[Fault, ...]] = (separator_replaced, zeros_stripped, separator_lost)
