@@ -178,18 +178,3 @@ def test_findings_quote_nothing_that_commands_a_terminal_or_a_database(
     kept = format_findings([HOSTILE[member](f"a{text}b")]) or ""
     assert kept.isprintable()
     assert json.loads(kept)[0][member].isprintable()
-
-
-@pytest.mark.parametrize(
-    ("step", "meant"),
-    [("Shipping", "shipping"), ("in_transport", None), ("commisioning", "commissioning"),
-     ("urn:epcglobal:cbv:bizstep:Shipping", "shipping"), ("void shipping", "void_shipping"),
-     ("x" * 100_000, None)],
-    ids=["capital", "far", "letter", "urn", "space", "long"],
-)  # fmt: skip
-def test_a_misspelt_word_is_told_what_it_may_mean(step: str, meant: str | None) -> None:
-    raw = json.dumps(document(event(bizStep=step))).encode()
-    (one,) = check_document(raw, at_ms=AT_MS).findings
-    assert one.code == "UNKNOWN_CBV_WORD"
-    assert (f"Is it {meant}?" in one.message) == (meant is not None)
-    assert len(one.value or "") <= 200
