@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 CONFORMANCE = "UNBROKEN_CONFORMANCE_DATA"
 KEPT = {CONFORMANCE, "UNBROKEN_PYTHON"}
 TALLY = "conformance"
+# `pytest --hypothesis-profile=long tests/property`: hours instead of seconds.
+settings.register_profile("long", max_examples=20_000, deadline=None)
 
 
 class ConformanceTally(Protocol):
