@@ -14,10 +14,12 @@ from ledger.cli import (
     dscsa,
     epcis,
     import_export,
+    item,
     keys,
     parties,
     prove,
     running,
+    scan,
 )
 from ledger.cli.exit_codes import exit_code, one_line
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Output
@@ -40,6 +42,9 @@ app.add_typer(parties.app, name="party")
 app.command("capture")(capture.capture)
 app.command("prove")(prove.prove)
 app.command("audit")(audit.audit)
+app.command("item")(item.item)
+app.command("scan")(scan.scan)
+app.command("barcode")(scan.barcode)
 app.command("import")(import_export.import_table)
 app.command("export")(import_export.export)
 app.add_typer(epcis.app, name="epcis")
