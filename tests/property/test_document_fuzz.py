@@ -55,7 +55,8 @@ PIECES = [
     b"&#x41;",
     b"&#0;", b"&a;", b"<!DOCTYPE a [<!ENTITY a 'b'>]>", b"\x00", b"\xff\xfe",
     b"\xef\xbb\xbf",
-    b"<extension>", b"</extension>", b"<epc/>", b'xmlns:e="urn:x" ', b'xmlns="" ', b"e:", b"{", b"}",
+    b"<extension>", b"</extension>", b"<epc/>", b'xmlns:e="urn:x" ', b'xmlns="" ', b"e:",
+    b"{", b"}",
     b"[", b"]", b'"', b",", b":", b"null", b"1e999", b"9007199254740993", b"\\ud800", b"\\u0000",
     b'"type":', b'"@context":', b"eventList", b"EventList", b"ObjectEvent",
     b"xsi:type='xsd:integer'",
@@ -223,9 +224,10 @@ def test_a_written_extension_is_read_back_or_said_to_be_lost(extension: dict[str
 
 
 def _is_ambiguous(value: object) -> bool:
-    """Tell whether a value holds a text member that XML cannot tell from plain text."""
+    """Tell whether XML may spell a value otherwise: a lone text member, a name that is an IRI."""
     if isinstance(value, dict):
-        return "#text" in value or any(_is_ambiguous(one) for one in value.values())
+        odd = any(name == "#text" or "://" in name for name in value)
+        return odd or any(_is_ambiguous(one) for one in value.values())
     return isinstance(value, list) and any(_is_ambiguous(one) for one in value)
 
 
