@@ -1,5 +1,7 @@
 """The benchmarks work, and say what they measured; no timing is judged here."""
 
+from pathlib import Path
+
 import orjson
 import pytest
 
@@ -7,6 +9,7 @@ from benchmarks import __main__ as command
 from benchmarks.audit import _replay
 from benchmarks.log import appends, growth, inclusion
 from benchmarks.measure import Result, spread
+from benchmarks.validation import CONFORMANCE, validation
 
 
 def test_tiny_logs_are_measured_beside_their_peers() -> None:
@@ -34,9 +37,22 @@ def test_a_ratio_is_the_median_with_its_quartiles() -> None:
     assert spread([5, 1, 2, 4, 3]) == (3, 2, 4)
 
 
+def test_validation_is_measured_beside_the_official_schema(conformance_data: Path) -> None:
+    assert conformance_data.is_dir()
+    results = list(validation(documents=2, bulk=1, pairs=2))
+    assert [(one.goal, one.threshold) for one in results] == [("G14", 2.0)] * 4
+    assert all(one.ratio and one.low and one.high for one in results)
+
+
+def test_validation_says_when_it_has_no_official_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONFORMANCE, raising=False)
+    (result,) = validation()
+    assert result.verdict.startswith("not run")
+
+
 def test_every_goal_has_its_suite() -> None:
     goals = {goal for named in command.SUITES.values() for goal in named}
-    assert sorted(goals, key=lambda goal: int(goal[1:])) == [f"G{i}" for i in range(1, 14)]
+    assert sorted(goals, key=lambda goal: int(goal[1:])) == [f"G{i}" for i in range(1, 15)]
     assert len(command.chosen([])) == len(command.SUITES)
     assert command.chosen(["G8", "inclusion"]) == [inclusion]
 

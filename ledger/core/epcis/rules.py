@@ -10,7 +10,7 @@ from typing import Final
 from ledger.core.epcis.codes import finding, shown
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import DocumentFinding
-from ledger.core.epcis.rules_identifiers import find_fault, find_path, is_class, may_be_class
+from ledger.core.epcis.rules_identifiers import Known, find_path, look_up, may_be_class
 from ledger.core.errors import MalformedError
 from ledger.core.events import event_time_ms
 from ledger.core.strict_json import JsonValue
@@ -165,9 +165,9 @@ def _judge_quantity(element: dict[str, JsonValue], path: str, report: Report) ->
 
 
 def _judge_identifiers(event: Event, report: Report) -> None:
-    parent = _judge_one(event.get("parentID"), "/parentID", report)
-    if parent is not None:
-        _judge_level(parent, "/parentID", event["parentID"], report, wanted_class=False)
+    parent = None
+    if "parentID" in event:
+        parent = _judge_one(event["parentID"], "/parentID", report, wanted_class=False)
     for name in ITEM_LISTS:
         if name in event:
             _judge_items(texts(event, name), parent if name != "inputEPCList" else None, report)
@@ -182,10 +182,7 @@ def _judge_classes(event: Event, report: Report) -> None:
         if name not in event:
             continue
         for path, element in elements(event, name):
-            at = f"{path}/epcClass"
-            item = _judge_one(element.get("epcClass"), at, report)
-            if item is not None:
-                _judge_level(item, at, element["epcClass"], report, wanted_class=True)
+            _judge_one(element.get("epcClass"), f"{path}/epcClass", report, wanted_class=True)
 
 
 def _judge_references(event: Event, report: Report) -> None:
@@ -202,11 +199,14 @@ def _judge_references(event: Event, report: Report) -> None:
         _judge_one(event["transformationID"], "/transformationID", report)
 
 
-def _judge_one(identifier: JsonValue, path: str, report: Report) -> str | None:
-    """Report the fault of one identifier; return its canonical path if it has one."""
+def _judge_one(
+    identifier: JsonValue, path: str, report: Report, *, wanted_class: bool | None = None
+) -> str | None:
+    """Report what is wrong with one identifier; return its canonical path if it has one."""
     if not isinstance(identifier, str) or ":" not in identifier:
         return None
-    fault = find_fault(identifier)
+    known = look_up(identifier)
+    fault = known.fault
     if fault is not None:
         report.found.append(
             finding(
@@ -214,18 +214,16 @@ def _judge_one(identifier: JsonValue, path: str, report: Report) -> str | None:
                 severity=fault.severity,
             )
         )  # fmt: skip
-    return find_path(identifier)
+    if wanted_class is not None and known.is_class is (not wanted_class):
+        _judge_level(known, path, identifier, report)
+    return known.path
 
 
-def _judge_level(
-    item: str, path: str, identifier: object, report: Report, *, wanted_class: bool
-) -> None:
-    if item.startswith("uri:") or is_class(item) == wanted_class:
-        return
-    if not wanted_class:
+def _judge_level(known: Known, path: str, identifier: str, report: Report) -> None:
+    if known.is_class:
         message = "This names a class, such as a GTIN or a lot; here stand single things."
         report.add("CLASS_AMONG_INSTANCES", path, identifier, message)
-    elif may_be_class(item):
+    elif known.path is not None and may_be_class(known.path):
         message = "This names one single thing; a quantity is of a class, such as a GTIN or a lot."
         report.add("INSTANCE_AS_CLASS", path, identifier, message)
 
@@ -233,10 +231,9 @@ def _judge_level(
 def _judge_items(items: list[tuple[str, str]], parent: str | None, report: Report) -> None:
     seen: dict[str, tuple[str, str]] = {}
     for path, identifier in items:
-        item = _judge_one(identifier, path, report)
+        item = _judge_one(identifier, path, report, wanted_class=False)
         if item is None:
             continue
-        _judge_level(item, path, identifier, report, wanted_class=False)
         if item == parent:
             message = "The parent stands among its own children."
             report.add("HIERARCHY_CYCLE", path, identifier, message)

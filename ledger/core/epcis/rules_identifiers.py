@@ -54,32 +54,48 @@ class Fault:
     severity: Severity | None = None
 
 
-# One-event documents repeat the same places, classes and parties; serials pass through.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an identifier is, and what is wrong with it."""
+
+    path: str | None
+    fault: Fault | None
+    is_class: bool | None
+    """None for what is no GS1 key."""
+
+
+# Documents repeat the same places, classes and parties; serials pass through.
 @lru_cache(maxsize=8192)
-def find_fault(identifier: str) -> Fault | None:
-    """Return what is wrong with an identifier, None for a right one and for any other URI."""
+def look_up(identifier: str) -> Known:
+    """Return all that the rules ask about an identifier."""
     try:
         path = canonical_path(identifier)
     except MalformedError as error:
-        return _refused(identifier, error)
+        return Known(None, _refused(identifier, error), None)
     if path.startswith("uri:"):
-        return _foreign(identifier)
-    key = _key_in_link(identifier)
-    if key is not None and key[0] == "01" and path.startswith("/01/"):
-        digits = key[1]
-        if len(digits) < _RIGHT_LENGTH["01"]:
-            message = f"A GTIN in a link has 14 digits, here are {len(digits)}: {digits.zfill(14)}?"
-            return Fault("LEADING_ZERO_STRIPPED", message)
-    return None
+        return Known(path, _foreign(identifier), None)
+    return Known(path, _short_gtin(identifier, path), is_class(path))
 
 
-@lru_cache(maxsize=8192)
+def find_fault(identifier: str) -> Fault | None:
+    """Return what is wrong with an identifier, None for a right one and for any other URI."""
+    return look_up(identifier).fault
+
+
 def find_path(identifier: str) -> str | None:
     """Return the canonical path, None for an identifier that has none."""
-    try:
-        return canonical_path(identifier)
-    except MalformedError:
+    return look_up(identifier).path
+
+
+def _short_gtin(identifier: str, path: str) -> Fault | None:
+    if not path.startswith("/01/") or identifier[:4].lower() == "urn:":
         return None
+    key = _key_in_link(identifier)
+    if key is None or key[0] != "01" or len(key[1]) == _RIGHT_LENGTH["01"]:
+        return None
+    digits = key[1]
+    message = f"A GTIN in a link has 14 digits, here are {len(digits)}: {digits.zfill(14)}?"
+    return Fault("LEADING_ZERO_STRIPPED", message)
 
 
 def is_class(path: str) -> bool:
