@@ -49,6 +49,8 @@ from ledger.service.vault import Vault
 
 # Below this many document bytes a batch is checked in the worker itself: the hop costs more.
 INLINE_BYTES = 128 * 1024
+# Hops of one batch: a hop for every small submission would cost as much as its check.
+CHUNKS = 16
 # Of a reason that is kept: it may quote the sender's own text.
 MAX_REASON = 500
 
@@ -101,8 +103,8 @@ class Sequencer:
             if item.document is not None
         ]
         if self.pool is not None and size > INLINE_BYTES and len(jobs) > 1:
-            arguments = zip(*jobs, strict=True)
-            checked = iter(list(self.pool.map(check_submission, *arguments)))
+            arguments, chunk = zip(*jobs, strict=True), 1 + len(jobs) // CHUNKS
+            checked = iter(list(self.pool.map(check_submission, *arguments, chunksize=chunk)))
         else:
             checked = iter([check_submission(*job) for job in jobs])
         return [_work(item, part, checked) for item, part in zip(pending, parts, strict=True)]
