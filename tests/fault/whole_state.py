@@ -120,8 +120,15 @@ def _verify_index(process: Process) -> None:
                 for table in tables
             }
 
+    # It may lag: where a test turned other steps only, this is its first.
+    while process.indexer().run():
+        pass
     before = rows()
-    process.indexer().rebuild()
+    with process.engine.begin() as connection:
+        # By other rules: it is forgotten and made anew.
+        connection.execute(text("UPDATE epcis_index SET version = version - 1"))
+    while process.indexer().run():
+        pass
     assert rows() == before
     with process.engine.connect() as connection:
         counted = "SELECT (SELECT count(*) FROM events) = (SELECT count(*) FROM epcis_events)"
