@@ -20,6 +20,7 @@ from ledger.cli import (
     prove,
     running,
     scan,
+    webhooks,
 )
 from ledger.cli.exit_codes import exit_code, one_line
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Output
@@ -49,6 +50,7 @@ app.command("import")(import_export.import_table)
 app.command("export")(import_export.export)
 app.add_typer(epcis.app, name="epcis")
 app.add_typer(dscsa.app, name="dscsa")
+app.add_typer(webhooks.app, name="webhook")
 
 
 def _print_version(*, wanted: bool) -> None:

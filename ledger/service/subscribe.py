@@ -133,6 +133,10 @@ class Subscriber:
         self.events.verify_query(query_name)
         return self.store.subscriptions("query", query_name)
 
+    def all(self) -> list[Subscription]:
+        """Return every subscription, oldest first."""
+        return self.store.subscriptions(None, None)
+
     def unsubscribe(self, subscription_id: str, query_name: str | None) -> None:
         """End a subscription; what is on its way is not sent again.
 
