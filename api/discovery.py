@@ -4,13 +4,25 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.epcis_paths import CAPTURE, EPCIS_HEADERS, EVENTS, LIMITS, METHODS
+from api.epcis_paths import (
+    CAPTURE,
+    EPCIS_HEADERS,
+    EVENT,
+    EVENTS,
+    LIMITS,
+    METHODS,
+    QUERY_EVENTS,
+    RESOURCE_EVENTS,
+)
 from api.negotiation import versions_are_taken
 from api.routing import problems
 
 # Both behaviours can be asked for: `all` is the standard's word for a server that has them.
 _CAPTURING = {**LIMITS, "GS1-Capture-Error-Behaviour": "all"}
-_ALSO = {CAPTURE: _CAPTURING, EVENTS: LIMITS}
+# What an answer is where no header asks for anything else; all other values are taken too.
+_SPELLING = {"GS1-EPC-Format": "Always_GS1_Digital_Link", "GS1-CBV-XML-Format": "Always_URN"}
+_ANSWERING = dict.fromkeys((EVENT, QUERY_EVENTS, *RESOURCE_EVENTS.values()), _SPELLING)
+_ALSO = {**_ANSWERING, CAPTURE: _CAPTURING, EVENTS: {**LIMITS, **_SPELLING}}
 
 
 class _Options:

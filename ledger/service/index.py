@@ -1,8 +1,8 @@
 """Index: integrated events become rows that queries read, in one transaction a step.
 
 The index is a function of the log. It may lag what is integrated, never lead it; a crash leaves it
-at the last step's end, and a rebuild gives the same rows. What a query answers is no evidence: that
-is what bundles are for.
+at the last step's end, and the log read again gives the same rows. What a query answers is no
+evidence: that is what bundles are for.
 """
 
 from bisect import bisect
@@ -20,13 +20,16 @@ from ledger.core.epcis.read import read_document
 from ledger.core.errors import InvariantError, MalformedError
 from ledger.core.events import event_time_ms
 from ledger.core.prefix_lengths import PrefixLengths
-from ledger.core.strict_json import parse_json
+from ledger.core.strict_json import JsonValue, parse_json
 from ledger.core.times import format_time
 from ledger.service.query_ports import IndexedEvent, IndexStore, IndexTransaction, LoggedEvent
 
+# Rises with each change of what a row holds: an index by other rules is made anew from the log.
+VERSION = 1
 # Entries per transaction: bounds memory, and the time until what is read is told.
 MAX_ENTRIES = 2_000
 _STANDARD = ([STANDARD_CONTEXT], STANDARD_CONTEXT)
+_EPC_LISTS = frozenset(["epcList", "childEPCs", "inputEPCList", "outputEPCList"])
 _NO_LENGTHS = PrefixLengths()
 
 
@@ -40,6 +43,9 @@ class Indexer:
         """Index what is integrated, at most MAX_ENTRIES; return the number of entries."""
         with self.store.indexing() as transaction:
             state = transaction.state()
+            if state.version != VERSION:
+                transaction.clear()
+                state = state._replace(indexed=0, clock_ms=0)
             start, end = state.indexed, min(state.integrated, state.indexed + MAX_ENTRIES)
             if start >= end:
                 return 0
@@ -47,20 +53,8 @@ class Indexer:
             clocks = [(-1, state.clock_ms), *transaction.clocks(start, end)]
             rows = [_indexed(event, _clock_before(clocks, event.log_index)) for event in events]
             transaction.write(rows, _master_data(transaction, start, end))
-            transaction.advance(end, clocks[-1][1])
+            transaction.advance(end, clocks[-1][1], VERSION)
             return end - start
-
-    def rebuild(self) -> int:
-        """Forget the index and read the log again; return the number of entries.
-
-        Queries see less until it is done; a crash leaves the rest to `run`.
-        """
-        with self.store.indexing() as transaction:
-            transaction.clear()
-        done = 0
-        while taken := self.run():
-            done += taken
-        return done
 
 
 def rendered(content: Event, event_id: str, record_ms: int) -> bytes:
@@ -74,10 +68,21 @@ def with_server_members(event: Event, event_id: str, record_ms: int) -> Event:
 
     A context that is the answer's own is left out.
     """
-    served = {name: value for name, value in event.items() if name != "recordTime"}
+    served = {
+        name: _once(value) if name in _EPC_LISTS else value
+        for name, value in event.items()
+        if name != "recordTime"
+    }
     if served.get("@context") in _STANDARD:
         del served["@context"]
     return {**served, "eventID": event_id, "recordTime": format_time(record_ms)}
+
+
+def _once(listed: JsonValue) -> JsonValue:
+    """Return a list of EPCs with each once: two spellings may have become one."""
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        return listed
+    return [*{one: None for one in listed if isinstance(one, str)}]
 
 
 def _indexed(logged: LoggedEvent, record_ms: int) -> IndexedEvent:

@@ -12,10 +12,11 @@ from ledger.core.epcis.query import Query
 
 
 class IndexState(NamedTuple):
-    """How far the index is, the last clock in it, and how far the integrated log is."""
+    """How far the index is, the last clock in it, its rules, and how far the integrated log is."""
 
     indexed: int
     clock_ms: int
+    version: int
     integrated: int
 
 
@@ -64,8 +65,8 @@ class IndexTransaction(Protocol):
         """Write rows of events that are not indexed yet; master data may be known already."""
         ...
 
-    def advance(self, indexed: int, clock_ms: int) -> None:
-        """Set how far the index is."""
+    def advance(self, indexed: int, clock_ms: int, version: int) -> None:
+        """Set how far the index is, and by which rules."""
         ...
 
     def clear(self) -> None:

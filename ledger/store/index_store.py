@@ -28,7 +28,7 @@ _EVENT_COLUMNS: Final = {
 }  # fmt: skip
 _NUMBER_COLUMNS: Final = {"log_index": "int8", "name": "text", "value": "float8"}
 _STATE = text("""
-    SELECT i.indexed, i.clock_ms, s.integrated FROM epcis_index i, log_state s
+    SELECT i.indexed, i.clock_ms, i.version, s.integrated FROM epcis_index i, log_state s
 """)
 # Of a fact no event is kept; its number stays empty in the index.
 _EVENTS = text("""
@@ -144,18 +144,21 @@ class SqlIndexing:
                     {"first": first, "second": second},
                 )
 
-    def advance(self, indexed: int, clock_ms: int) -> None:
-        """Set how far the index is."""
+    def advance(self, indexed: int, clock_ms: int, version: int) -> None:
+        """Set how far the index is, and by which rules."""
         self._connection.execute(
-            text("UPDATE epcis_index SET indexed = :indexed, clock_ms = :clock_ms"),
-            {"indexed": indexed, "clock_ms": clock_ms},
+            text(
+                "UPDATE epcis_index SET indexed = :indexed, clock_ms = :clock_ms,"
+                " version = :version"
+            ),
+            {"indexed": indexed, "clock_ms": clock_ms, "version": version},
         )
 
     def clear(self) -> None:
         """Forget everything that is derived; readers wait until it is done."""
         names = ", ".join(table.name for table in INDEX_TABLES)
         self._connection.execute(text(f"TRUNCATE {names}"))
-        self.advance(0, 0)
+        self.advance(0, 0, 0)
 
 
 def event_values(event: IndexedEvent) -> tuple[object, ...]:

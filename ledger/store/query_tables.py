@@ -25,8 +25,9 @@ epcis_index = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("indexed", BigInteger, nullable=False),
     Column("clock_ms", BigInteger, nullable=False),
+    Column("version", SmallInteger, nullable=False),
     CheckConstraint("id = 1", name="one_index"),
-    comment="How many entries of the log are indexed, and the last clock among them.",
+    comment="How many entries of the log are indexed, the last clock among them, by which rules.",
 )
 
 epcis_events = Table(

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import jsonschema_rs
 import pytest
 from sqlalchemy import text
 
@@ -581,3 +582,10 @@ def test_a_whole_data_set_answers_as_its_documents_say(
     conformance_tally(taken, len(wrong))
     assert taken > 30
     assert wrong == []
+    # By the standard's own schema each answer is a query document.
+    schema = conformance_data / "epcis/schemas/json-schema/epcis-json-schema-2.0.1.json"
+    official = jsonschema_rs.validator_for(json.loads(schema.read_bytes()), validate_formats=True)
+    for url in ("/epcis/events?perPage=1000", "/epcis/events?perPage=1000&EQ_action=DELETE"):
+        for spelling in ("Always_GS1_Digital_Link", "Always_EPC_URN", "Never_Translates"):
+            answer = api.get(url, headers={"GS1-EPC-Format": spelling}).json()
+            assert [error.message for error in official.iter_errors(answer)] == []

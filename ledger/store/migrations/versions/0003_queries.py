@@ -19,11 +19,13 @@ def upgrade() -> None:
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("indexed", sa.BigInteger(), nullable=False),
         sa.Column("clock_ms", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.SmallInteger(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_epcis_index_one_index")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_epcis_index")),
-        comment="How many entries of the log are indexed, and the last clock among them.",
+        comment="How many entries of the log are indexed, the last clock among them,"
+        " by which rules.",
     )
-    op.execute("INSERT INTO epcis_index (id, indexed, clock_ms) VALUES (1, 0, 0)")
+    op.execute("INSERT INTO epcis_index (id, indexed, clock_ms, version) VALUES (1, 0, 0, 0)")
     op.create_table(
         "epcis_events",
         sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
