@@ -25,7 +25,7 @@ from ledger.core.commitment import (
 )
 from ledger.core.eip712 import SigningDomain, head_digest
 from ledger.core.entries import Z, decode_event, entry_leaf_hash
-from ledger.core.events import document_events
+from ledger.core.epcis.read import read_document
 from ledger.core.facts import (
     LogIdentity,
     claim_key,
@@ -40,7 +40,6 @@ from ledger.core.identifiers import canonical_path, item_key, key_key, party_key
 from ledger.core.jcs import canonical_json
 from ledger.core.merkle import Levels, consistency_proof, leaf_hash, root_hash
 from ledger.core.signatures import address_of, sign
-from ledger.core.strict_json import parse_json
 from ledger.core.submission import (
     Signer,
     Submission,
@@ -137,7 +136,7 @@ def submission() -> Submission:
 
 def events() -> Json:
     """Return what the events of the document commit to."""
-    listed = document_events(parse_json(DOCUMENT))
+    listed = read_document(DOCUMENT).events
     spends: list[dict[int, bytes]] = [{}, {SPENT_ROW: TOKEN}]
     return {
         "document": DOCUMENT.decode(),

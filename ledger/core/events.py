@@ -8,7 +8,6 @@ from typing import cast
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 from ledger.core.errors import MalformedError
 from ledger.core.identifiers import party_key, party_path
-from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue
 
 Event = dict[str, JsonValue]
@@ -18,8 +17,6 @@ EVENT_TYPES = (
     "ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent",
     "AssociationEvent",
 )  # fmt: skip
-# Attack: a megabyte of context times 20,000 events. A real one has some 300 bytes.
-MAX_CONTEXT_BYTES = 16 * 1024 * 1024
 # 9999-12-31T23:59:59.999Z: what other systems and our own answers can still write.
 MAX_TIME_MS = 253_402_300_799_999
 # EPCIS 2.0 section 7.4: the members by which each type names items, its what-dimension.
@@ -34,7 +31,6 @@ NAMING_OF: dict[str, frozenset[str]] = {
     "AssociationEvent": _CONTAINMENT,
 }
 NAMING_MEMBERS = frozenset[str]().union(*NAMING_OF.values())
-_FOREIGN_TO = {kind: NAMING_MEMBERS - names for kind, names in NAMING_OF.items()}
 ACTIONS = ("ADD", "OBSERVE", "DELETE")
 _STEP_PREFIXES = (
     "urn:epcglobal:cbv:bizstep:",
@@ -70,70 +66,6 @@ class Operation:
     time_ms: int
     to_owner: bytes
     to_possessor: bytes
-
-
-def document_events(document: JsonValue) -> list[Event]:
-    """Return the events of an EPCIS 2.0 JSON document (or a bare event) as their signer sent them.
-
-    An event without `@context` takes its document's, so that it can be read alone.
-
-    Raises:
-        MalformedError: Not a document of schemaVersion 2.x, or without events.
-    """
-    if not isinstance(document, dict):
-        raise MalformedError("document", "is a JSON object")
-    if document.get("type") in EVENT_TYPES:
-        return [_checked_event(document, "event")]
-    if document.get("type") != "EPCISDocument":
-        raise MalformedError("type", "is EPCISDocument or an event type", document.get("type"))
-    version = document.get("schemaVersion")
-    if not isinstance(version, str) or not re.fullmatch(r"2\.\d+(\.\d+)?", version, re.ASCII):
-        raise MalformedError("schemaVersion", "is 2.x in JSON", version)
-    body = document.get("epcisBody")
-    if not isinstance(body, dict):
-        raise MalformedError("epcisBody", "is an object")
-    listed = body.get("eventList", [body["event"]] if "event" in body else None)
-    if not isinstance(listed, list) or not listed:
-        raise MalformedError("epcisBody.eventList", "is a non-empty list")
-    context = _shared_context(document, len(listed))
-    return [
-        _with_context(_checked_event(event, f"epcisBody.eventList[{i}]"), context)
-        for i, event in enumerate(listed)
-    ]
-
-
-def _checked_event(event: JsonValue, field: str) -> Event:
-    if not isinstance(event, dict):
-        raise MalformedError(field, "is an object")
-    kind, action = event.get("type"), event.get("action")
-    if kind not in EVENT_TYPES:
-        raise MalformedError(f"{field}.type", "is one of the five event types", kind)
-    if kind != "TransformationEvent" and action not in ACTIONS:
-        raise MalformedError(f"{field}.action", "is ADD, OBSERVE or DELETE", action)
-    _check_naming(event, str(kind), field)
-    return event
-
-
-def _shared_context(document: Event, count: int) -> JsonValue:
-    """Return the context that each event takes over, bounded: it is stored with every one."""
-    if "@context" not in document:
-        return None
-    context = document["@context"]
-    if context is None:
-        raise MalformedError("@context", "is not null")
-    if count > 1 and len(canonical_json(context)) * count > MAX_CONTEXT_BYTES:
-        raise MalformedError("@context", f"has at most {MAX_CONTEXT_BYTES} bytes over all events")
-    return context
-
-
-def _check_naming(event: Event, kind: str, field: str) -> None:
-    """Refuse members that name items where the type has none: no rule says what they would mean."""
-    for name in _FOREIGN_TO[kind] & event.keys():
-        raise MalformedError(f"{field}.{name}", f"does not belong to a {kind}")
-
-
-def _with_context(event: Event, context: JsonValue) -> Event:
-    return event if context is None or "@context" in event else {**event, "@context": context}
 
 
 def operation(event: Event, on_behalf_of: bytes) -> Operation:

@@ -7,8 +7,8 @@ from ledger.core.checkpoint import checkpoint_text
 from ledger.core.commitment import item_names
 from ledger.core.eip712 import head_digest
 from ledger.core.entries import Address, FactEntry, Z, decode_event, entry_leaf_hash
+from ledger.core.epcis.read import read_document
 from ledger.core.errors import MalformedError
-from ledger.core.events import document_events
 from ledger.core.facts import (
     LogIdentity,
     claim_key,
@@ -120,7 +120,7 @@ class MemoryLog:
         rows = self._proof_rows(
             [one.entry for one in checked], submission.signature, proven.doc_hash
         )
-        assert len(checked) == len(document_events(parse_json(document)))
+        assert len(checked) == len(read_document(document).events)
         known = {one.entry for one in self.logged}
         new: dict[bytes, Logged] = {}
         for one, row in zip(checked, rows, strict=True):

@@ -16,8 +16,9 @@ from unbroken_verifier.steps import verify_bundle
 
 from ledger.core.commitment import event_rows, item_names
 from ledger.core.entries import Op as LedgerOp
+from ledger.core.epcis.read import read_document
 from ledger.core.errors import NotAnchoredError, NotFoundError
-from ledger.core.events import EVENT_TYPES, NAMING_MEMBERS, NAMING_OF, Event, document_events
+from ledger.core.events import EVENT_TYPES, NAMING_MEMBERS, NAMING_OF, Event
 from ledger.core.events import operation as ledger_operation
 from ledger.core.strict_json import MAX_SAFE_INTEGER, JsonValue, parse_json
 from tests.fakes.memory_log import IDENTITY, MemoryLog, partner
@@ -148,7 +149,7 @@ def document_of(listed: Iterable[Event]) -> bytes:
 
 @given(events())
 def test_the_verifier_reads_an_event_as_the_ledger_does(event: Event) -> None:
-    (event,) = document_events(parse_json(document_of([event])))
+    (event,) = read_document(document_of([event])).events
     rows = {row.pointer: parse_canonical(row.value) for row in event_rows(event)}
     for pointer, value in rows.items():
         verify_pointer(pointer, value)

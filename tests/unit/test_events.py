@@ -4,7 +4,6 @@ import itertools
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.core.entries import Op, Z
 from ledger.core.errors import MalformedError
-from ledger.core.events import Event, document_events, event_time_ms, operation
+from ledger.core.events import Event, event_time_ms, operation
 from ledger.core.identifiers import party_key
 from ledger.core.strict_json import JsonValue
 
@@ -276,81 +275,3 @@ MISSHAPEN: dict[str, JsonValue] = {
 def test_destinations_of_another_shape_are_refused(places: JsonValue) -> None:
     with pytest.raises(MalformedError):
         operation(of(OBJECT, "OBSERVE", destinationList=places), SELF)
-
-
-EVENT: Event = {"type": OBJECT, "action": "ADD", "eventTime": WHEN}
-
-
-def document(**changes: Any) -> dict[str, JsonValue]:  # noqa: ANN401
-    return {
-        "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"],
-        "type": "EPCISDocument",
-        "schemaVersion": "2.0",
-        "epcisBody": {"eventList": [EVENT]},
-        **changes,
-    }
-
-
-def test_events_take_their_documents_context_unless_they_have_their_own() -> None:
-    own: Event = {**EVENT, "@context": {"a": "b"}}
-    listed = document(epcisBody={"eventList": [EVENT, own]})
-    assert document_events(listed) == [{**EVENT, "@context": listed["@context"]}, own]
-    assert "@context" not in EVENT
-
-
-def test_a_document_without_context_gives_none() -> None:
-    bare = document()
-    del bare["@context"]
-    assert document_events(bare) == [EVENT]
-
-
-def test_a_bare_event_and_a_single_event_are_taken() -> None:
-    assert document_events({**EVENT, "@context": []}) == [{**EVENT, "@context": []}]
-    (event,) = document_events(document(epcisBody={"event": EVENT}))
-    assert event["type"] == OBJECT
-
-
-@pytest.mark.parametrize("version", ["2.0", "2.1", "2.0.1", "2.10"])
-def test_any_second_version_is_taken(version: str) -> None:
-    assert document_events(document(schemaVersion=version))
-
-
-REFUSED: dict[str, JsonValue] = {
-    "an array": [],
-    "null": None,
-    "a text": "ObjectEvent",
-    "no type": {},
-    "a type that is no text": {"type": [OBJECT]},
-    "a query document": document(type="EPCISQueryDocument"),
-    "version 1.2": document(schemaVersion="1.2"),
-    "a number as version": document(schemaVersion=2.0),
-    "version 2": document(schemaVersion="2"),
-    "version with a line feed": document(schemaVersion="2.0\n"),
-    "no version": document(schemaVersion=None),
-    "no body": document(epcisBody=None),
-    "an empty body": document(epcisBody={}),
-    "no events": document(epcisBody={"eventList": []}),
-    "events that are no list": document(epcisBody={"eventList": EVENT}),
-    "an event that is no object": document(epcisBody={"eventList": [EVENT, 1]}),
-    "an event of no type": document(epcisBody={"eventList": [{}]}),
-    "an event of another type": document(epcisBody={"eventList": [of("QuantityEvent", "ADD")]}),
-    "an event whose type is no text": document(epcisBody={"eventList": [{"type": {}}]}),
-    "an event without action": document(epcisBody={"eventList": [of(OBJECT)]}),
-    "an event of another action": document(epcisBody={"eventList": [of(OBJECT, "add")]}),
-    "an action that is no text": document(
-        epcisBody={"eventList": [{"type": OBJECT, "action": []}]}
-    ),
-    "a bare event without action": of(AGGREGATION),
-}
-
-
-@pytest.mark.parametrize("value", REFUSED.values(), ids=REFUSED)
-def test_what_is_no_document_of_events_is_refused(value: JsonValue) -> None:
-    with pytest.raises(MalformedError):
-        document_events(value)
-
-
-def test_a_refusal_names_the_event() -> None:
-    with pytest.raises(MalformedError) as refused:
-        document_events(document(epcisBody={"eventList": [EVENT, of(OBJECT, "MOVE")]}))
-    assert refused.value.field == "epcisBody.eventList[1].action"

@@ -7,8 +7,8 @@ import pytest
 from ledger.core.epcis.document import Kind
 from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.read import read_document
+from ledger.core.epcis.read_json import MAX_CONTEXT_BYTES
 from ledger.core.errors import MalformedError
-from ledger.core.events import MAX_CONTEXT_BYTES
 
 EVENT = {"type": "ObjectEvent", "action": "OBSERVE", "epcList": ["urn:x:1"]}
 
@@ -103,6 +103,31 @@ def test_what_custody_cannot_read_is_an_error(
 def test_what_is_no_document_is_refused(raw: bytes) -> None:
     with pytest.raises(MalformedError):
         read_document(raw)
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.0.1", "2.10"])
+def test_any_second_version_is_taken(version: str) -> None:
+    assert codes(captured({"eventList": [EVENT]}, schemaVersion=version)) == []
+
+
+@pytest.mark.parametrize("version", ["1.2", 2.0, "2", "2.0\n", None])
+def test_any_other_version_is_an_error(version: object) -> None:
+    (found,) = codes(captured({"eventList": [EVENT]}, schemaVersion=version))
+    assert found == ("UNSUPPORTED_SCHEMA_VERSION", "/schemaVersion", None)
+
+
+ODD: list[object] = [
+    {}, {"type": {}}, {"type": ["ObjectEvent"]}, {"type": "QuantityEvent", "action": "ADD"},
+    {"type": "ObjectEvent"}, {"type": "ObjectEvent", "action": "add"}, 1, None, [],
+    {"type": "ObjectEvent", "action": []},
+    {"type": "AggregationEvent", "action": "ADD", "epcList": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", ODD)
+def test_an_odd_event_is_an_error_however_it_comes(event: object) -> None:
+    for raw in (captured({"eventList": [EVENT, event]}), json.dumps([EVENT, event]).encode()):
+        assert len(codes(raw)) == 1
 
 
 def test_contexts_are_bounded_over_all_events() -> None:

@@ -13,11 +13,11 @@ from ledger.core.commitment import commit
 from ledger.core.committed_entries import event_entry
 from ledger.core.eip712 import SigningDomain
 from ledger.core.entries import Address, Op, Z, decode_event, entry_leaf_hash
+from ledger.core.epcis.read import read_document
 from ledger.core.errors import LedgerError, MalformedError, NotPermittedError, SignatureError
-from ledger.core.events import Event, document_events
+from ledger.core.events import Event
 from ledger.core.identifiers import party_key
 from ledger.core.signatures import address_of
-from ledger.core.strict_json import parse_json
 from ledger.core.submission import (
     MAX_EVENTS,
     SignedEvent,
@@ -201,7 +201,7 @@ def difference(event: Event, one: SignedEvent) -> str | None:
 
 
 def signed(position: int = 0) -> tuple[Event, SignedEvent]:
-    return document_events(parse_json(DOCUMENT))[position], BUILT.events[position]
+    return read_document(DOCUMENT).events[position], BUILT.events[position]
 
 
 @pytest.mark.parametrize("position", range(len(EVENTS)), ids=str)

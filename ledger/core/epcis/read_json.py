@@ -5,7 +5,7 @@ import re
 from ledger.core.epcis.document import Document, Event, Format, Kind
 from ledger.core.epcis.finding_list import FindingList
 from ledger.core.errors import MalformedError
-from ledger.core.events import ACTIONS, EVENT_TYPES, MAX_CONTEXT_BYTES, NAMING_MEMBERS, NAMING_OF
+from ledger.core.events import ACTIONS, EVENT_TYPES, NAMING_MEMBERS, NAMING_OF
 from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue, parse_json
 
@@ -13,6 +13,8 @@ _VERSION = re.compile(r"2\.\d+(\.\d+)?", re.ASCII)
 _RULE = "EPCIS 2.0 section 10"
 # Attack: two bytes make an event, and each costs microseconds. 200 MB of real events.
 MAX_EVENTS = 250_000
+# Attack: a megabyte of context times 20,000 events. A real one has some 300 bytes.
+MAX_CONTEXT_BYTES = 16 * 1024 * 1024
 _WITHOUT_ACTION = "TransformationEvent"
 _FOREIGN_TO = {kind: NAMING_MEMBERS - names for kind, names in NAMING_OF.items()}
 # Where each kind of document keeps its events; the last name is the list.
