@@ -7,7 +7,7 @@ else takes the long way through the schema and every rule.
 
 import re
 from itertools import pairwise
-from typing import Final, cast
+from typing import Any, Final
 
 from jsonschema_rs import Draft7Validator, RegexOptions
 
@@ -176,13 +176,15 @@ _VALIDATORS: Final = {
     )
     for kind in _NEEDED
 }  # fmt: skip
-_ITEM_LISTS: Final = {
-    kind: [name for name in ("epcList", "childEPCs") if name in MEMBERS[kind]] for kind in _NEEDED
-}
+_ITEM_LIST: Final = {
+    "ObjectEvent": "epcList", "AggregationEvent": "childEPCs", "AssociationEvent": "childEPCs",
+    "TransactionEvent": "epcList",
+}  # fmt: skip
 _USUAL: Final = frozenset(
     ["type", *_COMMON, *(name for kind in _NEEDED for name in MEMBERS[kind] if name != "ilmd")]
 )
 _REFERENCES: Final = (
+    ("readPoint", "id"), ("bizLocation", "id"),
     ("bizTransactionList", "bizTransaction"), ("sourceList", "source"),
     ("destinationList", "destination"), ("quantityList", "epcClass"),
     ("childQuantityList", "epcClass"),
@@ -211,24 +213,25 @@ def is_plain(event: Event, links: list[str]) -> bool:
     validator = _VALIDATORS.get(kind) if isinstance(kind, str) else None
     if validator is None or not validator.is_valid(event):
         return False
-    return _are_items_plain(event, cast("str", kind), links) and _are_places_plain(event)
+    # The schema has told what every member is.
+    plain: dict[str, Any] = event
+    return _are_items_plain(plain, links) and _are_references_plain(plain)
 
 
-def _are_items_plain(event: Event, kind: str, links: list[str]) -> bool:
-    parent = cast("str | None", event.get("parentID"))
-    for name in _ITEM_LISTS[kind]:
-        items = cast("list[str]", event.get(name, ()))
-        if parent is None and len(items) == 1:
-            if items[0][0] == "h":
-                links.append(items[0])
-            continue
-        if parent in items:
-            return False
-        text = "\n".join([*items, parent] if parent else items)
-        if not _is_spelt_in_one_way(text):
-            return False
-        if "https" in text:
-            links.append(text)
+def _are_items_plain(event: dict[str, Any], links: list[str]) -> bool:
+    parent = event.get("parentID")
+    items: list[str] = event.get(_ITEM_LIST[event["type"]], [])
+    if parent is None and len(items) == 1:
+        if items[0][0] == "h":
+            links.append(items[0])
+        return True
+    if parent in items:
+        return False
+    text = "\n".join([*items, parent] if parent else items)
+    if not _is_spelt_in_one_way(text):
+        return False
+    if "https" in text:
+        links.append(text)
     return True
 
 
@@ -238,13 +241,12 @@ def _is_spelt_in_one_way(text: str) -> bool:
     return not any(longer.startswith(shorter) for shorter, longer in pairwise(prefixes))
 
 
-def _are_places_plain(event: Event) -> bool:
-    for name in ("readPoint", "bizLocation"):
-        place = event.get(name)
-        if place is not None and find_fault(cast("dict[str, str]", place)["id"]) is not None:
-            return False
+def _are_references_plain(event: dict[str, Any]) -> bool:
     for name, member in _REFERENCES:
-        for element in cast("list[dict[str, str]]", event.get(name, ())):
+        named = event.get(name)
+        if named is None:
+            continue
+        for element in named if type(named) is list else (named,):
             if find_fault(element[member]) is not None:
                 return False
     return True
