@@ -293,7 +293,13 @@ class _Sequencing:
     def _event(self, one: _Work, position: int, event: CheckedEvent, party: bytes) -> None:
         name = _name(event, party)
         codes = self.event_ids.codes(name, declares_error=event.declares_error, has_id=event.has_id)
-        about = [name_finding(code, event.pointer, event.event_id, position) for code in codes]
+        # The check knows the document, and may have said the same of it.
+        said = {finding.code for finding in event.findings}
+        about = [
+            name_finding(code, event.pointer, event.event_id, position)
+            for code in codes
+            if code not in said
+        ]
         index = self._log(one, position, event.entry, Kind.EVENT)
         self.seen_events[party, event.event_digest] = index
         if not event.declares_error:

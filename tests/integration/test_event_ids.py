@@ -35,6 +35,9 @@ WRONG = {"declarationTime": "2026-01-05T10:00:00Z", "reason": "incorrect_data"}
 def told(job: dict[str, Any]) -> list[set[str]]:
     """Which findings about names each accepted event has."""
     assert [one["verdict"] for one in job["results"]] == ["accepted"] * len(job["results"]), job
+    for one in job["results"]:
+        codes = [detail["code"] for detail in one.get("details", ())]
+        assert len(codes) == len(set(codes))
     return [NAMES & set(one.get("findings", ())) for one in job["results"]]
 
 
