@@ -107,8 +107,8 @@ def stream_events(raw: bytes, head: Head) -> Iterator[tuple[Event, str, int]]:
     Raises:
         MalformedError: As read_xml.
     """
-    text, has_type = as_utf8(raw)
-    if has_type:
+    text = as_utf8(raw)
+    if text.has_type:
         message = "The document type declares nothing; it is ignored."
         head.findings.add("DOCTYPE_IGNORED", "", message, severity=Severity.LOW)
     stream = _Stream(head)
@@ -123,8 +123,8 @@ def stream_events(raw: bytes, head: Head) -> Iterator[tuple[Event, str, int]]:
         remove_pis=True,
     )
     try:
-        for start in range(0, len(text), _CHUNK):
-            parser.feed(text[start : start + _CHUNK])
+        for chunk in text.chunks(_CHUNK):
+            parser.feed(chunk)
             yield from stream.follow(parser.read_events())
         parser.close()
         yield from stream.follow(parser.read_events())

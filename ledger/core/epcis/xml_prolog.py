@@ -1,6 +1,8 @@
 """The beginning of an XML document: its encoding, and no document type that declares anything."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ledger.core.errors import MalformedError
@@ -30,6 +32,7 @@ _DECLARATION = re.compile(
 )
 # A document type without a subset of its own and without one elsewhere declares nothing.
 _BARE_DOCTYPE = re.compile(rb"<!DOCTYPE[ \t\r\n]+[^ \t\r\n\[\]<>\"'&;]+[ \t\r\n]*>")
+_BROKEN_DECLARATION = re.compile(rb"<\?xml[ \t\r\n]")
 _SPACE: Final = b" \t\r\n"
 _DOCTYPE: Final = b"<!DOCTYPE"
 _SKIPPED: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
@@ -37,10 +40,31 @@ _SKIPPED: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
 MAX_PROLOG_BYTES: Final = 64 * 1024
 
 
-def as_utf8(raw: bytes) -> tuple[bytes, bool]:
-    """Return the document as UTF-8, its declaration and bare document type blanked out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A document as UTF-8, its declaration and bare document type blanked out.
 
-    Lines keep their numbers. The second value tells whether there was a document type.
+    Attributes:
+        prolog: What stands for the first bytes; lines keep their numbers.
+        raw: The document, to be read from `start` on. Not copied: it may be large.
+        start: Where `raw` goes on behind the prolog.
+        has_type: Whether there was a document type, which declared nothing.
+    """
+
+    prolog: bytes
+    raw: bytes
+    start: int
+    has_type: bool
+
+    def chunks(self, size: int) -> Iterator[bytes]:
+        """Yield the document piece by piece."""
+        yield self.prolog
+        for start in range(self.start, len(self.raw), size):
+            yield self.raw[start : start + size]
+
+
+def as_utf8(raw: bytes) -> Text:
+    """Return the document as UTF-8 without what its prolog declares.
 
     Raises:
         MalformedError: Another encoding, bytes that are not of it, XML other than 1.0, or a
@@ -48,18 +72,18 @@ def as_utf8(raw: bytes) -> tuple[bytes, bool]:
     """
     raw = _transcoded(raw)
     declaration = _DECLARATION.match(raw)
-    if declaration is not None:
-        raw = _blanked(raw, 0, declaration.end())
-    elif raw.startswith(b"<?xml") and raw[5:6] in (b" ", b"\t", b"\r", b"\n"):
+    if declaration is None and _BROKEN_DECLARATION.match(raw):
         raise MalformedError(_FIELD, "begins with a declaration of XML 1.0", raw[:60])
-    position = _first_markup(raw, 0)
+    start = declaration.end() if declaration else 0
+    position = _first_markup(raw, start)
+    prolog = _blank(raw[:start]) + raw[start:position]
     if raw[position : position + len(_DOCTYPE)] != _DOCTYPE:
-        return raw, False
+        return Text(prolog=prolog, raw=raw, start=position, has_type=False)
     bare = _BARE_DOCTYPE.match(raw, position)
     if bare is None:
         rule = "declares no document type with entities, a subset or an address"
         raise MalformedError(_FIELD, rule, raw[position : position + 60])
-    return _blanked(raw, bare.start(), bare.end()), True
+    return Text(prolog=prolog + _blank(bare[0]), raw=raw, start=bare.end(), has_type=True)
 
 
 def _transcoded(raw: bytes) -> bytes:
@@ -103,6 +127,5 @@ def _first_markup(raw: bytes, position: int) -> int:
     raise MalformedError(_FIELD, f"has at most {MAX_PROLOG_BYTES} bytes before the first element")
 
 
-def _blanked(raw: bytes, start: int, end: int) -> bytes:
-    blank = re.sub(rb"[^\r\n]", b" ", raw[start:end])
-    return raw[:start] + blank + raw[end:]
+def _blank(text: bytes) -> bytes:
+    return re.sub(rb"[^\r\n]", b" ", text)
