@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import FailureGroup
+
+from api.app import create_app
+from tests.integration.conftest import opened_ledger, serving
 
 CHECKED = (
     "not_a_server_error",
@@ -26,16 +26,16 @@ HOST = re.compile(r"(https?:)//[^/?#]*", re.IGNORECASE)
 # EPCIS 2.0 section 12: what is not offered is answered 501.
 EXCEPTED = {("not_a_server_error", "DELETE /epcis/nextPageToken/{token}")}
 # Of the standard alone there are more (reference b5): an empty document would pass all else.
-MOST_PATHS = 50
+FEWEST_OPERATIONS = 50
 
 
 @pytest.fixture(scope="module")
-def operations(api: httpx.Client) -> list[Any]:
-    """Every operation of the document that the server gives out."""
-    raw = api.get("/openapi.json").json()
-    schema = schemathesis.openapi.from_dict(raw)
-    schema.config.update(base_url=str(api.base_url))
-    return [found.ok() for found in schema.get_all_operations()]
+def operations() -> Iterator[list[Any]]:
+    """Every operation that a server of its own offers: what is made here disturbs nobody."""
+    with opened_ledger() as node, serving(create_app(node)) as api:
+        schema = schemathesis.openapi.from_dict(api.get("/openapi.json").json())
+        schema.config.update(base_url=str(api.base_url))
+        yield [found.ok() for found in schema.get_all_operations()]
 
 
 def literal(value: object) -> object:
@@ -62,9 +62,7 @@ def faults(operation: Any, mode: GenerationMode) -> Iterator[str]:  # noqa: ANN4
         except FailureGroup as failures:
             found.setdefault(response.status_code, str(failures))
 
-    # An operation may have nothing that could be given wrongly.
-    with suppress(Unsatisfiable):
-        run()
+    run()
     for text in found.values():
         yield f"{operation.label}, {mode.value}: {text}"
 
@@ -72,6 +70,8 @@ def faults(operation: Any, mode: GenerationMode) -> Iterator[str]:  # noqa: ANN4
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_every_answer_is_documented(mode: GenerationMode, operations: list[Any]) -> None:
-    assert len(operations) > MOST_PATHS
+    assert len(operations) > FEWEST_OPERATIONS
+    if mode is GenerationMode.NEGATIVE:  # any text fits a path; what else could be given wrongly
+        operations = [one for one in operations if one.query or one.headers or one.body]
     wrong = [one for operation in operations for one in faults(operation, mode)]
     assert not wrong, "\n\n".join(wrong)
