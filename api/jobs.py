@@ -17,6 +17,8 @@ from ledger.service.read_ports import Job, JobResult, Sizes
 DEFAULT_PER_PAGE = 30
 # Rights are checked again at the log index; every other reason is a fault of the event.
 _SECURITY_CODES = frozenset(["not_permitted"])
+# Severities that flag nothing: an event may have been old, or have said more than it need.
+_TOLD_ONLY = frozenset(["low", "info"])
 _HEADERS = {**EPCIS_HEADERS, **NO_STORE}
 
 
@@ -108,7 +110,8 @@ def _error(result: JobResult) -> schemas.EventError:
 def _result(result: JobResult, sizes: Sizes) -> schemas.EventResult:
     index = result.log_index
     details = [one for one in result.details if "event" in one]
-    codes = dict.fromkeys([*result.findings, *(one["code"] for one in details)])
+    weighty = [one["code"] for one in details if one["severity"] not in _TOLD_ONLY]
+    codes = dict.fromkeys([*result.findings, *weighty])
     return schemas.EventResult.model_validate(
         {
             "event": result.position,

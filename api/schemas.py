@@ -95,7 +95,8 @@ class EventError(BaseModel):
 class EventResult(BaseModel):
     """What became of one event of a document, by its position from 0.
 
-    `findings` are codes: of custody, open now, and of `details`, found when it was checked.
+    `findings` are codes: of custody, open now, and of those `details`, found when it was checked,
+    that flag or refuse it (medium severity and above).
     """
 
     event: int

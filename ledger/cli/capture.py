@@ -125,18 +125,20 @@ def _dry_run(client: LedgerClient, file: str) -> list[dict[str, Any]]:
     return [
         {
             "file": file, "event": part["event"], "verdict": part["verdict"], "log_index": None,
-            "findings": [one["code"] for one in part["findings"]], "details": part["findings"],
-            "reason": _worst(part["findings"]),
+            "findings": [one["code"] for one in _weighty(part["findings"])],
+            "details": part["findings"], "reason": _first(_weighty(part["findings"])),
         }
         for part in parts
     ]  # fmt: skip
 
 
-def _worst(findings: Sequence[dict[str, Any]]) -> str | None:
-    """Return what the first finding says that keeps an event from being simply accepted."""
-    weighty = (one for one in findings if one["severity"] not in {"info", "low"})
-    first = next(weighty, None)
-    return None if first is None else f"{first['pointer'] or 'document'}: {first['message']}"
+def _weighty(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the findings that keep an event from being simply accepted."""
+    return [one for one in findings if one["severity"] not in {"info", "low"}]
+
+
+def _first(findings: Sequence[dict[str, Any]]) -> str | None:
+    return next((f"{one['pointer'] or 'document'}: {one['message']}" for one in findings), None)
 
 
 def _sending(client: LedgerClient, key: str, wait: WaitFor, on_error: OnError) -> _Sending:

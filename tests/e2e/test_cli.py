@@ -21,6 +21,9 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 pytestmark = pytest.mark.e2e
 
 
+WRONG = "https://id.gs1.org/01/04012345111119/21/1"
+
+
 def document(*serials: str, step: str = "commissioning", action: str = "ADD") -> bytes:
     event = {
         "type": "ObjectEvent", "eventTime": "2026-01-01T10:00:00Z", "bizStep": step,
@@ -128,8 +131,8 @@ def test_rows_in_a_pipe_are_lines_and_json_lines_are_documents(running: Run) -> 
 @pytest.mark.parametrize(
     ("raw", "word"),
     [
-        (b"<?xml version='1.0'?><a/>", "XML is not taken yet"),
-        (b"\xef\xbb\xbf <a/>", "XML is not taken yet"),
+        (b"<?xml version='1.0'?><a/>", "is an EPCIS document"),
+        (b"\xef\xbb\xbf<a/>", "is an EPCIS document"),
         (b'{"a": 1, "a": 2}', "a"),
         (b"", "JSON"),
     ],
@@ -139,6 +142,36 @@ def test_a_refused_document_is_a_row_with_the_reason(running: Run, raw: bytes, w
     (row,) = data(running("capture", "-", "--key", "maker", "--json", given=raw), 1)
     assert row["verdict"] == "rejected"
     assert word in row["reason"]
+
+
+XML = b"""<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2"
+    creationDate="2026-01-01T00:00:00Z"><EPCISBody><EventList><ObjectEvent>
+    <eventTime>2026-01-01T10:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset>
+    <epcList><epc>urn:epc:id:sgtin:4012345.011111.X1</epc></epcList><action>ADD</action>
+    <bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>
+</ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""
+
+
+def test_xml_is_captured_as_json_is(running: Run) -> None:
+    (row,) = data(running("capture", "-", "--key", "maker", "--json", given=XML))
+    assert (row["verdict"], row["findings"]) == ("accepted", [])
+
+
+def test_a_dry_run_needs_no_key_and_stores_nothing(running: Run) -> None:
+    (row,) = data(running("capture", "-", "--dry-run", "--json", given=XML))
+    assert row["verdict"] == "accept"
+    (row,) = data(running("capture", "-", "--dry-run", "--json", given=document(WRONG)), 1)
+    assert (row["verdict"], row["findings"]) == ("reject", ["INVALID_GTIN_CHECK_DIGIT"])
+    assert running("capture", "-", given=XML).returncode == 2
+
+
+def test_one_rejected_event_rejects_its_document_or_itself(running: Run) -> None:
+    raw = document("d:1", WRONG)
+    rows = data(running("capture", "-", "--key", "maker", "--json", given=raw), 1)
+    assert [row["code"] for row in rows] == ["rolled_back", "INVALID_GTIN_CHECK_DIGIT"]
+    proceed = ("capture", "-", "--key", "maker", "--json", "--on-error", "proceed")
+    rows = data(running(*proceed, given=raw), 1)
+    assert [row["verdict"] for row in rows] == ["accepted", "rejected"]
 
 
 def test_a_rotated_key_signs_for_the_same_party_and_a_revoked_one_does_not(running: Run) -> None:

@@ -145,14 +145,18 @@ def test_a_rejected_document_has_an_end_too(
 def test_findings_that_reject_nothing_are_kept_with_their_event(
     sent: Callable[..., dict[str, Any]], partner: Make
 ) -> None:
-    late = {**commission(new_item()), "recordTime": "2026-01-02T10:00:00Z"}
-    job = sent(partner("Flagged"), late)
+    odd = {
+        **commission(new_item(), at="2999-01-01T10:00:00Z"),
+        "recordTime": "2026-01-02T10:00:00Z",
+    }
+    job = sent(partner("Flagged"), odd)
     (result,) = job["results"]
     assert result["verdict"] == "accepted"
     assert result["eventID"].startswith("ni:///sha-256;")
-    for one in result["details"]:
-        assert one["code"] in result["findings"]
-        assert one["severity"] != "error"
+    severities = {one["code"]: one["severity"] for one in result["details"]}
+    assert severities["RECORD_TIME_IGNORED"] == "info"
+    assert severities["FUTURE_EVENT_TIME"] == "medium"
+    assert result["findings"] == ["FUTURE_EVENT_TIME"]
 
 
 def test_another_error_behaviour_is_refused(api: httpx.Client, node: Node, partner: Make) -> None:
