@@ -204,8 +204,17 @@ def wrapped_link(chance: random.Random) -> Corruption:
         lambda link: quote(quote(link, safe=""), safe=""),
     )
     return _corruption(
-        "link wrapped", "WRAPPED PERCENT_ENCODED", one, chance.choice(ways)(one.scan)
+        "link wrapped", "WRAPPED_URL PERCENT_ENCODED", one, chance.choice(ways)(one.scan)
     )
+
+
+def elements_in_link(chance: random.Random) -> Corruption:
+    one = label(chance, form=chance.choice(("raw", "]d2", "bracketed")))
+    inner = quote(one.scan, safe="")
+    raw = chance.choice(("https://s.example/?code={}", "http://s.example/scan/{}?v=2")).format(
+        inner
+    )
+    return _corruption("elements in a link", "WRAPPED_URL PERCENT_ENCODED", one, raw)
 
 
 def wrapped_elements(chance: random.Random) -> Corruption:
@@ -253,8 +262,8 @@ def truncated(chance: random.Random) -> Corruption:
 KINDS: tuple[Callable[[random.Random], Corruption], ...] = (
     caps_lock, layout, layout, shift_lock, layout_without_separators, separators_lost,
     separators_lost, separators_replaced, separators_replaced, zero_stripped, text_as_number,
-    zeros_of_serial, white_space, spaced, wrapped_link, wrapped_elements, scheme_lost,
-    encoded_twice, doubled, merged, truncated,
+    zeros_of_serial, white_space, spaced, wrapped_link, elements_in_link, wrapped_elements,
+    scheme_lost, encoded_twice, doubled, merged, truncated,
 )  # fmt: skip
 
 

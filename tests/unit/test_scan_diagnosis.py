@@ -12,6 +12,7 @@ import pytest
 
 from ledger.core.barcodes.diagnosis import Diagnosed, Known, Verdict, diagnose
 from ledger.core.barcodes.element_strings import MAX_SCAN_CHARACTERS
+from ledger.core.barcodes.keyboards import Mistyping, type_on
 from tests.scan_corruptions import GS, KINDS, Corruption, corruptions, label
 
 CORRUPTIONS, UNKNOWN = 10_000, 3_000
@@ -80,6 +81,7 @@ def test_corruptions_are_the_same_each_time() -> None:
     assert corruptions(len(KINDS), 7) == corruptions(len(KINDS), 7)
 
 
+US_ON_AZERTY = Mistyping("US", "AZERTY")
 GTIN = "0109501101530003"
 LABEL = f"]d2{GTIN}1728013110AB-123{GS}21ABC12"
 
@@ -112,6 +114,12 @@ LABEL = f"]d2{GTIN}1728013110AB-123{GS}21ABC12"
          "https://id.gs1.org/01/09501101530003/21/ABc"),
         ("https://id.gs1.org/01/09501101530003/21/a%252Fb", "suspect", "PERCENT_ENCODED",
          "https://id.gs1.org/01/09501101530003/21/a%2Fb"),
+        # A wrong check digit behind a wrong layout: the fault is named, nothing is proposed as item.
+        (type_on(f"01{GTIN[2:-1]}421A", US_ON_AZERTY), "refused", "KEYBOARD_LAYOUT",
+         f"01{GTIN[2:-1]}421A"),
+        (type_on(LABEL.replace(GS, ""), US_ON_AZERTY), "refused", "SEPARATOR_LOST", LABEL),
+        ("https://s.example/?code=%5Dd20109501101530003", "refused", "WRAPPED_URL",
+         "]d20109501101530003"),
         ("+a123bjc5d6e71g", "refused", "CAPS_LOCK", "+A123BJC5D6E71G"),
         (f"]d1{GTIN}21A", "suspect", "NOT_A_GS1_SYMBOL", f"]d1{GTIN}21A"),
     ],

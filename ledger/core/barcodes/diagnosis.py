@@ -103,7 +103,9 @@ _DATA_START = re.compile(
     r"|https?%|urn:|[\w-]+\.[\w.-]+/|/[0-9a-z]+/",
     re.IGNORECASE | re.DOTALL,
 )
-_URI = re.compile(r"(https?|urn):", re.IGNORECASE)
+_UNMISTAKABLE = re.compile(
+    r"https?://[\w.-]+/|urn:epc:|\[\)>|\](?:d2|C1|Q3|e0)[0-9]{4}|\(0[01]\)[0-9]{8}|0[01][0-9]{12}"
+)
 _UPPER_HOST = re.compile(r"HTTPS?://[^a-z/]+(/.*[a-z].*)", re.DOTALL)
 _ONLY_ENCODED = re.compile(r"(?:[A-Za-z0-9\-._~]|%(?:2[0-9A-F]|3[A-F]|40|5F|7E))*")
 _LINK_CUT_SHORT = re.compile(
@@ -140,14 +142,40 @@ def diagnose(raw: str, known: Known | None = None) -> Diagnosed:
 
 
 def _refused(raw: str, error: BarcodeError, known: Known | None) -> Diagnosed:
-    found = [] if len(raw) > MAX_SCAN_CHARACTERS else _fewest_faults(raw, None, known)
-    shown = _shown(found)
+    found: list[_Explanation] = []
+    if len(raw) <= MAX_SCAN_CHARACTERS:
+        found = _fewest_faults(raw, None, known)
+        if known is None:
+            found = [*_with_evident_faults(found), *found]
+    shown = _shown(found) or _likely(raw)
     # Zeros before a remainder check by chance, one time in ten: both faults are named then.
     if all(one.code == "LEADING_ZERO_STRIPPED" for one in shown) and _is_cut_short(raw, error):
         message = "the scan ends too early: part of it is missing"
         shown.append(Diagnosis(code="TRUNCATED", message=message))
     broken = Diagnosis(code=error.code, message=str(error))
     return Diagnosed(raw=raw, verdict=Verdict.REFUSED, reading=None, diagnosis=(*shown, broken))
+
+
+def _with_evident_faults(found: list[_Explanation]) -> list[_Explanation]:
+    """Return explanations whose text reads well and still shows a fault, with that undone too."""
+    return [
+        _Explanation(undone=(*one.undone, *more.undone), reading=more.reading)
+        for one in found[:_MAX_SHOWN]
+        for more in _evident(one.text, one.reading)
+        if more.undone[0].code not in {undone.code for undone in one.undone}
+    ]
+
+
+def _likely(raw: str) -> list[Diagnosis]:
+    """Return a keyboard fault whose undoing begins as data does, though the rest does not read."""
+    if _UNMISTAKABLE.match(raw):
+        return []
+    for fault in TYPED:
+        for undone in fault(raw):
+            if _UNMISTAKABLE.match(undone.text):
+                suggestion = {"text": undone.text}
+                return [Diagnosis(code=undone.code, message=undone.message, suggestion=suggestion)]
+    return []
 
 
 def _fewest_faults(raw: str, reading: Reading | None, known: Known | None) -> list[_Explanation]:

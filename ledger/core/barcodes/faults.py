@@ -32,6 +32,7 @@ _BLANK: Final = " \t\r\n\v\f\0\x02\x03\u00a0\u2002\u2003\u2007\u2009\u200b\u202f
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _LINK_START = re.compile(r"https?://", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+_LINK_PARTS = re.compile(r"[/?&=#]")
 _CLOSING: Final = ")]}.,;!"
 _HOST_AND_PATH = r"((?:[\w-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+)"
 _NO_SCHEME = re.compile(r"(?:(?:h?t{0,2}p?s?)?:?/{1,2})?" + _HOST_AND_PATH, re.IGNORECASE)
@@ -50,6 +51,8 @@ _BROKEN_IDENTIFIER = re.compile(r".?([CdeQJ])([0-6])(?=[0-9(+\[h])")
 _MAX_DECODINGS: Final = 3
 # Links looked at within one text; a redirect holds two.
 _MAX_LINKS: Final = 4
+# Pieces of a link looked at, from its end.
+_MAX_PARTS: Final = 8
 
 
 def white_space(text: str) -> Iterator[Undone]:
@@ -88,13 +91,25 @@ def _mistyped(mistyping: Mistyping, meant: str, more: str = "") -> Undone:
     return Undone(code="KEYBOARD_LAYOUT", message=mistyping.words + more, text=meant)
 
 
-def wrapped(text: str) -> Iterator[Undone]:
-    """Data within other text: a message, another link, quotes."""
+def wrapped_link(text: str) -> Iterator[Undone]:
+    """A Digital Link within a message or another link, or data within a link that is none."""
     inner: list[str] = []
     for start in islice(_LINK_START.finditer(text), _MAX_LINKS):
         link = _LINK.match(text, start.start())
         if link is not None:
             inner += [link[0].rstrip(_CLOSING), link[0].partition("&")[0]]
+    if _LINK_START.match(text):
+        parts = (percent_decoded(part) or "" for part in _LINK_PARTS.split(text)[-_MAX_PARTS:])
+        inner += [part for part in parts if _SCAN_START.match(part)]
+    for found in inner:
+        if found != text:
+            message = "the data stands within a link or a text around a link"
+            yield Undone(code="WRAPPED_URL", message=message, text=found)
+
+
+def wrapped(text: str) -> Iterator[Undone]:
+    """Other data within a message or in quotes."""
+    inner: list[str] = []
     inside = None if _LINK_START.match(text) else _DATA_INSIDE.search(text)
     if inside is not None:
         found = text[inside.start() :]
@@ -160,6 +175,6 @@ def symbology_identifier(text: str) -> Iterator[Undone]:
 
 # In the order in which they are undone: what came last on the way is taken back first.
 OUTER: Final[tuple[Fault, ...]] = (
-    white_space, doubled, percent_encoded_text, scheme_lost, wrapped, merged,
+    white_space, doubled, percent_encoded_text, scheme_lost, wrapped_link, wrapped, merged,
 )  # fmt: skip
 TYPED: Final[tuple[Fault, ...]] = (caps_lock, keyboard_layout, symbology_identifier)

@@ -101,13 +101,13 @@ def zeros_stripped(text: str) -> Iterator[Undone]:
 def is_evident(before: dict[str, str], after: dict[str, str]) -> bool:
     """Ask whether the split alone is evidence, when the text also reads without it.
 
-    A trade item with expiry and without serial whose lot holds `21…`, or two elements that only
-    the split shows, a date of these years among them. Less is found in many a serial.
+    A trade item without serial whose lot holds `21…`, or two elements that only the split shows,
+    a date of these years among them. Less is found in many a serial.
     """
     if "01" not in before:
         return False
     gained = after.keys() - before.keys()
-    if "21" in gained and "17" in before and len(after["21"]) >= _MIN_SERIAL:
+    if "21" in gained and len(after["21"]) >= _MIN_SERIAL:
         return True
     first, last = _PLAUSIBLE_YEARS
     dated = any(first <= after[ai][:2] <= last and not after[ai].endswith("00")
