@@ -11,7 +11,7 @@ from ledger.cli.exit_codes import ExitCode
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of
 from ledger.clock import now_ms
 from ledger.core.epcis.annotate import annotate, suffix_of
-from ledger.core.epcis.check import Checked, check_document
+from ledger.core.epcis.check import Checked, check_bytes
 from ledger.core.epcis.event_hash import hash_findings
 from ledger.core.epcis.finding import Verdict
 from ledger.core.epcis.places import find_offsets, line_of
@@ -52,7 +52,7 @@ def _checked(file: str, present: int) -> tuple[bytes, Checked]:
         raw = read_bytes(file)
     except MalformedError as error:
         return b"", Checked(document=None, findings=[unreadable(error)], verdict=Verdict.REJECT)
-    checked = check_document(raw, at_ms=present)
+    checked = check_bytes(raw, at_ms=present)
     if checked.document is None:
         return raw, checked
     # For people's eyes: no verdict depends on it, and hashing takes longer than all else.

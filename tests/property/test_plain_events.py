@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.core.epcis import check
-from ledger.core.epcis.check import check_events
+from ledger.core.epcis.check import check_bytes, check_document, check_events
 from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.quality import deduplicated
 from ledger.core.epcis.read_json import read_json
@@ -106,4 +106,5 @@ def the_long_way(raw: bytes) -> list[DocumentFinding]:
 @given(events())
 def test_no_finding_is_lost_on_the_short_way(event: dict[str, Any]) -> None:
     raw = json.dumps(document(event)).encode()
+    assert check_bytes(raw, at_ms=AT_MS).findings == check_document(raw, at_ms=AT_MS).findings
     assert check_events(read_json(raw), at_ms=AT_MS) == the_long_way(raw)

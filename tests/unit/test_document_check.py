@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.core.epcis.check import check_document
+from ledger.core.epcis.check import check_bytes, check_document
 from ledger.core.epcis.codes import CODES
 from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.quality import MAX_PER_CODE
@@ -544,6 +544,7 @@ BYTES: dict[str, tuple[bytes, str]] = {
 
 def found(raw: bytes, at_ms: int = AT_MS) -> tuple[str, list[str]]:
     checked = check_document(raw, at_ms=at_ms)
+    assert check_bytes(raw, at_ms=at_ms).findings == checked.findings
     return checked.verdict.value, [one.code for one in checked.findings]
 
 
@@ -574,6 +575,16 @@ def test_a_document_is_judged_around_its_events(
 @pytest.mark.parametrize(("raw", "code"), BYTES.values(), ids=BYTES)
 def test_bytes_with_two_readings_are_refused(raw: bytes, code: str) -> None:
     assert found(raw) == ("reject", [code])
+
+
+def test_no_document_is_made_of_a_clean_one() -> None:
+    made_first = [made(ilmd=DATED), packed(), event(eventTime="2024-05-01T11:00:00Z"), ordered()]
+    for events in ([event()], [event(epcList=[DIGITAL])], made_first[1:], [packed(), event()]):
+        raw = json.dumps(document(*events)).encode()
+        assert check_bytes(raw, at_ms=AT_MS).document is None
+        assert check_document(raw, at_ms=AT_MS).document is not None
+    raw = json.dumps(document(*made_first)).encode()
+    assert check_bytes(raw, at_ms=AT_MS).document is not None
 
 
 def test_a_finding_leads_to_its_place() -> None:

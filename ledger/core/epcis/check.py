@@ -7,6 +7,7 @@ takes the whole schema and every rule, and comes out with all of its faults, not
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ledger.core.epcis.clean import is_clean
 from ledger.core.epcis.codes import finding
 from ledger.core.epcis.document import Document, Event, Format, Kind
 from ledger.core.epcis.finding import DocumentFinding, Severity, Verdict, verdict
@@ -18,7 +19,8 @@ from ledger.core.epcis.quality import (
     judge_times,
     truncated,
 )
-from ledger.core.epcis.read import read_document
+from ledger.core.epcis.read import is_xml, read_document
+from ledger.core.epcis.read_json import document_of
 from ledger.core.epcis.rules import Report, judge_event, judge_rare
 from ledger.core.epcis.rules_context import (
     PREFIXES,
@@ -31,6 +33,7 @@ from ledger.core.epcis.rules_context import (
 from ledger.core.epcis.rules_document import judge_together
 from ledger.core.epcis.schema import DOCUMENT_KINDS, MEMBERS
 from ledger.core.errors import MalformedError
+from ledger.core.strict_json import parse_json
 
 # JSON forbids what the XSD allows: the document is right XML and could not be written as JSON.
 _ALLOWED_BY_XML: Final = frozenset(["MISSING_MEMBER", "UNKNOWN_CBV_WORD", "DUPLICATE_IN_LIST"])
@@ -73,8 +76,15 @@ def check_document(raw: bytes, *, at_ms: int) -> Checked:
     try:
         document = read_document(raw)
     except MalformedError as error:
-        unreadable = [_unreadable(error)]
-        return Checked(document=None, findings=unreadable, verdict=verdict(unreadable))
+        return _refused(error)
+    return _checked(document, at_ms)
+
+
+def _refused(error: MalformedError) -> Checked:
+    return Checked(document=None, findings=[_unreadable(error)], verdict=Verdict.REJECT)
+
+
+def _checked(document: Document, at_ms: int) -> Checked:
     findings = check_events(document, at_ms=at_ms)
     if not (findings or document.findings):
         return Checked(document=document)
@@ -83,6 +93,19 @@ def check_document(raw: bytes, *, at_ms: int) -> Checked:
             deduplicated([*document.findings, *findings]), every_refusal=True
         )  # fmt: skip
     return Checked(document=document, findings=findings, verdict=verdict(findings))
+
+
+def check_bytes(raw: bytes, *, at_ms: int) -> Checked:
+    """Check as check_document does, but make no document of a clean one: it is None then, too."""
+    if is_xml(raw):
+        return check_document(raw, at_ms=at_ms)
+    try:
+        value = parse_json(raw)
+        if is_clean(value, at_ms=at_ms):
+            return Checked(document=None)
+        return _checked(document_of(value), at_ms)
+    except MalformedError as error:
+        return _refused(error)
 
 
 def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:

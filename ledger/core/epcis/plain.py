@@ -157,7 +157,8 @@ _NEEDED: Final = {
 }
 
 
-def _schema(kind: str) -> Schema:
+def plain_schema(kind: str) -> Schema:
+    """Return the schema of plain events of a type, one of PLAIN_KINDS."""
     own = MEMBERS[kind]
     schema = _open(
         {"type": {"const": kind}, **{name: _PLAIN_OF[name] for name in (*_COMMON, *_RARE, *own)}},
@@ -172,10 +173,11 @@ def _schema(kind: str) -> Schema:
 
 _VALIDATORS: Final = {
     kind: Draft7Validator(
-        _schema(kind), validate_formats=True, pattern_options=RegexOptions()
+        plain_schema(kind), validate_formats=True, pattern_options=RegexOptions()
     )
     for kind in _NEEDED
 }  # fmt: skip
+PLAIN_KINDS: Final = (*_NEEDED,)
 _ITEM_LIST: Final = {
     "ObjectEvent": "epcList", "AggregationEvent": "childEPCs", "AssociationEvent": "childEPCs",
     "TransactionEvent": "epcList",
@@ -213,9 +215,12 @@ def is_plain(event: Event, links: list[str]) -> bool:
     validator = _VALIDATORS.get(kind) if isinstance(kind, str) else None
     if validator is None or not validator.is_valid(event):
         return False
-    # The schema has told what every member is.
-    plain: dict[str, Any] = event
-    return _are_items_plain(plain, links) and _are_references_plain(plain)
+    return are_identifiers_plain(event, links)
+
+
+def are_identifiers_plain(event: dict[str, Any], links: list[str]) -> bool:
+    """Tell what is_plain tells of an event that its plain schema has taken."""
+    return _are_items_plain(event, links) and _are_references_plain(event)
 
 
 def _are_items_plain(event: dict[str, Any], links: list[str]) -> bool:

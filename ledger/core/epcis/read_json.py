@@ -36,7 +36,15 @@ def read_json(raw: bytes) -> Document:
         MalformedError: No strict JSON, neither a document nor an event, more than MAX_EVENTS, or
             contexts that would take more than MAX_CONTEXT_BYTES over all events.
     """
-    value = parse_json(raw)
+    return document_of(parse_json(raw))
+
+
+def document_of(value: JsonValue) -> Document:
+    """Return the document that a parsed text is, see read_json.
+
+    Raises:
+        MalformedError: As read_json, of any strict JSON.
+    """
     findings = FindingList(_RULE)
     if isinstance(value, list):
         if not value:
