@@ -1,5 +1,6 @@
 """`OPTIONS` under /epcis: which methods, versions and limits a resource has."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
@@ -37,6 +38,14 @@ class _Options:
         return Response(status_code=204, headers=self._headers)
 
 
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = re.findall(r"\{(\w+)", path)
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in names
+    ]
+
+
 def discovery() -> APIRouter:
     """Return a route for each path of the table."""
     router = APIRouter(tags=["Discovery"], dependencies=[Depends(versions_are_taken)])
@@ -45,5 +54,6 @@ def discovery() -> APIRouter:
         router.add_api_route(
             path, _Options(path).options, methods=["OPTIONS"], status_code=204,
             response_class=Response, response_description="In the headers.", responses=described,
+            openapi_extra={"parameters": _path_parameters(path)},
         )  # fmt: skip
     return router

@@ -68,10 +68,6 @@ class RejectedEventError(LedgerError):
         self.errors = errors
 
 
-class UnsupportedError(LedgerError):
-    """What is asked for is optional, and not offered here."""
-
-
 class UnsignedError(LedgerError):
     """A document came without the submission that signs it."""
 
@@ -128,9 +124,6 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
     ),
     UriTooLongError: Kind(414, "uri-too-long", "URITooLongException", "The URI is too long"),
     NoSuchNameError: Kind(404, "no-such-name", "NoSuchNameException", "No query has that name"),
-    UnsupportedError: Kind(
-        501, "unsupported", "ImplementationException", "This is not offered here"
-    ),
     SignatureError: Kind(
         401, "signature", "SecurityException", "The signature does not prove its signer", _CHALLENGE
     ),

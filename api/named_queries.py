@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from api.epcis_paths import EPCIS_HEADERS, NEXT_PAGE_TOKEN, QUERIES, QUERY, QUERY_EVENTS
-from api.errors import AlreadyExistsError, UnsupportedError, UnsupportedMediaTypeError
+from api.errors import AlreadyExistsError, UnsupportedMediaTypeError
 from api.items import NO_STORE
 from api.negotiation import JSON, verify_headers
 from api.query_answers import answer, json_answer, next_page
@@ -61,8 +61,8 @@ class NamedQueryRoutes:
         )  # fmt: skip
         router.add_api_route(
             NEXT_PAGE_TOKEN, self.release, methods=["DELETE"], response_class=Response,
-            status_code=501, openapi_extra={"parameters": with_path("token", [])},
-            responses=problems(501),
+            status_code=204, openapi_extra={"parameters": with_path("token", [])},
+            responses=problems(406),
         )  # fmt: skip
         return router
 
@@ -117,8 +117,8 @@ class NamedQueryRoutes:
         return await answer(self.queries, page, wanted, found.name)
 
     async def release(self, _: Request) -> Response:
-        """Say that there is nothing to release: a token is all that there is of a page."""
-        raise UnsupportedError("tokens hold no resources here; they end by themselves")
+        """Release what a page token holds: nothing, since the token is all that there is."""
+        return Response(status_code=204, headers=_HEADERS)
 
 
 def _name(request: Request, start: str, end: str = "") -> str:

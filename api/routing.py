@@ -17,7 +17,6 @@ _REASONS = {
     414: "The URI is too long.",
     415: "The media type is not taken.",
     422: "A parameter breaks its rule.",
-    501: "It is optional, and not offered here.",
     503: "A part of the ledger cannot be reached; ask again after `Retry-After`.",
 }
 
