@@ -42,7 +42,7 @@ def convert(
     if out is None:
         write_bytes(written)
     for one in lost:
-        output.say(f"lost {one.pointer}: {one.message}")
+        _say(f"lost {one.pointer}: {one.message}")
 
 
 def _refuse_faulty(output: Output, file: str, document: Document) -> None:
@@ -52,9 +52,15 @@ def _refuse_faulty(output: Output, file: str, document: Document) -> None:
         return
     if output.as_json or output.as_lines:
         output.record({"file": file, "refused": [_row(one) for one in faults]})
-    for one in faults:
-        output.say(f"{one.code} {one.pointer}: {one.message}")
+    else:
+        for one in faults:
+            _say(f"{one.code} {one.pointer}: {one.message}")
     raise typer.Exit(ExitCode.FAILED)
+
+
+def _say(line: str) -> None:
+    """Print one line on stderr; attack: names from a document that command a terminal."""
+    typer.echo("".join(sign if sign.isprintable() else "?" for sign in line), err=True)
 
 
 def _row(one: DocumentFinding) -> dict[str, Any]:

@@ -93,15 +93,15 @@ class HeadReader:
 
     def _lift_sbdh(self, members: Event, header: Event) -> None:
         """Give the header's sender, receiver and number their members in JSON (EPCIS 2.0, 10.1)."""
-        name = f"{self._values.names.prefix(SBDH, 'sbdh')}:{SBDH_MEMBER}" if header else ""
-        sbdh = header.get(name)
+        prefix = self._values.names.bound(SBDH) or ""
+        sbdh = header.get(f"{prefix}:{SBDH_MEMBER}")
         if not isinstance(sbdh, dict):
             return
-        lifted = as_members(sbdh, name.partition(":")[0])
-        members.update(lifted)
-        if sbdh == synthesised(members, name.partition(":")[0]):
-            del header[name]
-            self._values.names.forget(SBDH)
+        members.update(as_members(sbdh, prefix))
+        if sbdh == synthesised(members, prefix):
+            del header[f"{prefix}:{SBDH_MEMBER}"]
+            if not any(name.startswith(f"{prefix}:") for name in (*members, *header)):
+                self._values.names.forget(SBDH)
 
     def _vocabularies(self, element: Element, pointer: str) -> list[JsonValue]:
         found: list[JsonValue] = []

@@ -52,7 +52,7 @@ BIZ_STEP: Final = Words(
         void_shipping sensor_reporting sampling"""),
     urn="urn:epcglobal:cbv:bizstep:",
     web=_CBV + "BizStep-",
-    older=(_OLD + "Bizstep-", _OLD + "BizStep-"),
+    older=(_OLD + "Bizstep-", _OLD + "BizStep-", _CBV + "Bizstep-"),
 )
 DISPOSITION: Final = Words(
     words=_words("""

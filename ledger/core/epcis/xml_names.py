@@ -128,6 +128,10 @@ class ReadNames:
             self._namespaces[prefix] = namespace
         return prefix
 
+    def bound(self, namespace: str) -> str | None:
+        """Return the prefix of a namespace, None when nothing used it."""
+        return self._bound.get(namespace)
+
     def forget(self, namespace: str) -> None:
         """Unbind a namespace of which nothing is kept."""
         prefix = self._bound.pop(namespace, None)
