@@ -26,6 +26,7 @@ class QuerySubscription(BaseModel):
             "createdAt": _AT,
             "minRecordTime": _AT,
             "schedule": {"hour": "1", "minute": "5"},
+            "epcFormat": "Always_GS1_Digital_Link",
             "reportIfEmpty": False,
             "stopped": False,
         }
@@ -39,6 +40,7 @@ class QuerySubscription(BaseModel):
     min_record_time: str = Field(serialization_alias="minRecordTime")
     stream: Literal[True] | None = None
     schedule: dict[str, str | int] | None = None
+    epc_format: str = Field(serialization_alias="epcFormat")
     report_if_empty: bool = Field(serialization_alias="reportIfEmpty")
     stopped: bool
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import subscription_schemas as schemas
@@ -24,6 +24,9 @@ _JSON_TYPES = frozenset(["application/json", "application/ld+json"])
 _ID = "df5a33e3-5aa3-4403-ae01-99b83234e27b"
 _QueryName = Annotated[str, Path(alias="queryName", examples=["received"])]
 _SubscriptionId = Annotated[str, Path(alias="subscriptionID", examples=[_ID])]
+_EpcFormat = Annotated[
+    str | None, Header(alias="GS1-EPC-Format", description="How GS1 keys are spelt in deliveries.")
+]
 _WebhookId = Annotated[str, Path(alias="id", examples=[_ID])]
 
 
@@ -99,14 +102,18 @@ class SubscriptionRoutes:
         )  # fmt: skip
 
     async def subscribe(
-        self, request: Request, response: Response, query_name: _QueryName
+        self,
+        request: Request,
+        response: Response,
+        query_name: _QueryName,
+        epc_format: _EpcFormat = None,
     ) -> schemas.QuerySubscription:
         """Subscribe a webhook to a named query: give `stream: true` or a `schedule`.
 
         What is sent, how it is signed and what is tried again: docs/subscriptions.md.
         """
         members = _members(request, await _read(request))
-        made = await run_in_threadpool(self._subscriber.subscribe, query_name, members)
+        made = await run_in_threadpool(self._subscriber.subscribe, query_name, members, epc_format)
         response.headers.update(EPCIS_HEADERS)
         response.headers["Location"] = f"{request.url.path}/{made.id}"
         return _query_subscription(made)
@@ -199,6 +206,7 @@ def _query_subscription(one: Subscription) -> schemas.QuerySubscription:
             "min_record_time": _time(next(ms for ms in since if ms is not None)),
             "stream": True if schedule is None else None,
             "schedule": schedule,
+            "epc_format": one.epc_format.value,
             "report_if_empty": one.report_if_empty,
             "stopped": one.stopped,
         }

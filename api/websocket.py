@@ -7,7 +7,7 @@ the last one has left, and who takes too long is sent away.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -35,6 +35,8 @@ CLOSE_S: Final = 2.0
 POLICY: Final = 1008
 TRY_LATER: Final = 1013
 QUERY_DELETED: Final = 4404
+# There are ten.
+MAX_PARAMETERS: Final = 20
 _AFTER: Final = "after"
 _MAX_DIGITS: Final = 18
 
@@ -93,7 +95,10 @@ class QuerySocket:
             raise BusyError(f"{MAX_LISTENERS} listen already; come back, or subscribe a webhook")
         controls, after = asked(websocket.scope["query_string"].decode("latin-1"))
         name = websocket.path_params["queryName"]
-        return await run_in_threadpool(self._followers.begin, name, controls, after, now_ms())
+        epc_format = websocket.headers.get("gs1-epc-format")
+        return await run_in_threadpool(
+            self._followers.begin, name, controls, after, epc_format, now_ms()
+        )
 
     async def _serve(self, websocket: WebSocket, follower: Follower) -> None:
         gone = asyncio.create_task(_until_gone(websocket))
@@ -149,26 +154,33 @@ def asked(query: str) -> tuple[Controls, int | None]:
     Raises:
         SubscriptionControlsError: One is unknown, stands twice or breaks its rule.
     """
-    members: dict[str, JsonValue] = {}
-    schedule: dict[str, JsonValue] = {}
-    after = None
-    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=20):
-        if name in members or name in schedule or (name == _AFTER and after is not None):
+    if query.count("&") >= MAX_PARAMETERS:
+        raise SubscriptionControlsError("query", f"has at most {MAX_PARAMETERS} parameters")
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in given:
             raise SubscriptionControlsError(name, "stands once", value)
-        if name in FIELDS:
-            schedule[name] = value
-        elif name in ("stream", "reportIfEmpty"):
-            members[name] = {"true": True, "false": False}.get(value, value)
-        elif name == "initialRecordTime":
-            # A plus that was not encoded reads as a blank.
-            members[name] = value.replace(" ", "+")
-        elif name == _AFTER:
-            after = _position(value)
-        else:
+        given[name] = value
+    after = given.pop(_AFTER, None)
+    schedule = {name: given.pop(name) for name in FIELDS if name in given}
+    members: dict[str, JsonValue] = {"schedule": dict(schedule)} if schedule else {}
+    for name, value in given.items():
+        if name not in _CONTROLS:
             raise SubscriptionControlsError(name, "is a parameter of a standing query", name)
-    if schedule:
-        members["schedule"] = schedule
-    return parse_controls(members), after
+        members[name] = _CONTROLS[name](value)
+    return parse_controls(members), None if after is None else _position(after)
+
+
+def _flag(text: str) -> JsonValue:
+    return {"true": True, "false": False}.get(text, text)
+
+
+_CONTROLS: Final[Mapping[str, Callable[[str], JsonValue]]] = {
+    "stream": _flag,
+    "reportIfEmpty": _flag,
+    # A plus that was not encoded reads as a blank.
+    "initialRecordTime": lambda text: text.replace(" ", "+"),
+}
 
 
 def _position(text: str) -> int:

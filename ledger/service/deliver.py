@@ -21,6 +21,7 @@ from ledger.core.retries import WEBHOOK_RETRIES, RetryPolicy
 from ledger.core.strict_json import parse_json
 from ledger.core.webhook_signatures import gs1_signature, standard_signature
 from ledger.service.query_ports import Batch
+from ledger.service.spelling import is_rendered, spelt
 from ledger.service.subscription_ports import (
     Attempt,
     Delivery,
@@ -141,7 +142,11 @@ class Deliverer:
         name = subscription.query_name
         if name is None:
             return held.notifications(subscription.types, after, up_to)
-        return self.events.matching(name, after, up_to, subscription.batch, MAX_BODY)
+        batch = self.events.matching(name, after, up_to, subscription.batch, MAX_BODY)
+        if is_rendered(subscription.epc_format):
+            return batch
+        contents = self.store.contents([position for position, _ in batch.messages])
+        return spelt(batch, subscription.epc_format, contents)
 
     def _prepare_batch(
         self, held: Held, subscription: Subscription, cursor: int, batch: Batch
@@ -222,7 +227,7 @@ class Deliverer:
         }
         is_query = subscription.kind == "query"
         if is_query:
-            headers |= _EPCIS_HEADERS
+            headers |= {**_EPCIS_HEADERS, "GS1-EPC-Format": subscription.epc_format.value}
         if subscription.sealed_secret is not None:
             secret = self.vault.open(subscription.sealed_secret, subscription.id.encode())
             if is_query:

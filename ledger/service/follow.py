@@ -6,10 +6,12 @@ reached, and misses nothing. The log is the queue, so a slow listener makes noth
 
 from dataclasses import dataclass, field
 
+from ledger.core.epcis.epc_format import EpcFormat
 from ledger.core.epcis.schedule import Schedule, parse_schedule
 from ledger.core.push_messages import query_document
 from ledger.service.deliver import MAX_BODY, MAX_EVENTS
-from ledger.service.subscribe import Controls
+from ledger.service.spelling import is_rendered, spelt
+from ledger.service.subscribe import Controls, parse_epc_format
 from ledger.service.subscription_ports import (
     EventSource,
     SubscriptionControlsError,
@@ -26,6 +28,7 @@ class Follower:
     query_name: str
     controls: Controls
     cursor: int | None
+    epc_format: EpcFormat = EpcFormat.ALWAYS_GS1_DIGITAL_LINK
     schedule: Schedule | None = None
     due_ms: int | None = None
     run: tuple[int, int] | None = field(default=None, init=False)
@@ -73,6 +76,9 @@ class Follower:
         self.cursor = batch.reached
         if not batch.messages:
             return None
+        if not is_rendered(self.epc_format):
+            contents = self.store.contents([position for position, _ in batch.messages])
+            batch = spelt(batch, self.epc_format, contents)
         return self._document([raw for _, raw in batch.messages], batch.reached, at_ms)
 
     def _document(self, events: list[bytes], last: int, at_ms: int) -> bytes:
@@ -92,7 +98,10 @@ class Followers:
         """Return how many entries of the log the index covers."""
         return self.events.indexed()
 
-    def begin(self, query_name: str, controls: Controls, after: int | None, at_ms: int) -> Follower:
+    def begin(
+        self, query_name: str, controls: Controls, after: int | None, epc_format: str | None,
+        at_ms: int,
+    ) -> Follower:  # fmt: skip
         """Return a follower behind `after`, at a record time, or behind what the log holds now.
 
         Raises:
@@ -110,6 +119,7 @@ class Followers:
         schedule = None if controls.schedule is None else parse_schedule(controls.schedule)
         return Follower(
             events=self.events, store=self.store, query_name=query_name, controls=controls,
-            cursor=cursor if after is None else after, schedule=schedule,
+            cursor=cursor if after is None else after, epc_format=parse_epc_format(epc_format),
+            schedule=schedule,
             due_ms=None if schedule is None else schedule.next_after(at_ms),
         )  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from ledger.core.epcis.epc_format import EpcFormat
 from ledger.core.epcis.schedule import parse_schedule
 from ledger.core.errors import MalformedError, NotFoundError
 from ledger.core.jcs import canonical_json
@@ -67,8 +68,10 @@ class Subscriber:
     vault: Vault
     now_ms: Callable[[], int]
 
-    def subscribe(self, query_name: str, members: Members) -> Subscription:
-        """Subscribe a receiver to a named query.
+    def subscribe(
+        self, query_name: str, members: Members, epc_format: str | None = None
+    ) -> Subscription:
+        """Subscribe a receiver to a named query; epc_format is the header GS1-EPC-Format.
 
         Raises:
             SubscriptionControlsError: A member is unknown or breaks its rule.
@@ -84,7 +87,10 @@ class Subscriber:
             raise SubscriptionControlsError("signatureToken", rule)
         dest = self._destination("dest", members.get("dest"))
         secret = None if token is None else token.encode()
-        return self._add(dest, secret, query_name=query_name, types=(), controls=controls)
+        return self._add(
+            dest, secret, query_name=query_name, types=(), controls=controls,
+            epc_format=parse_epc_format(epc_format),
+        )  # fmt: skip
 
     def subscribe_feed(self, members: Members) -> tuple[Subscription, str]:
         """Subscribe a receiver to findings and anchors; return its secret too, this once.
@@ -182,7 +188,7 @@ class Subscriber:
 
     def _add(
         self, dest: str, secret: bytes | None, *, query_name: str | None, types: Sequence[str],
-        controls: Controls,
+        controls: Controls, epc_format: EpcFormat = EpcFormat.ALWAYS_GS1_DIGITAL_LINK,
     ) -> Subscription:  # fmt: skip
         if len(self.store.subscriptions(None, None)) >= MAX_SUBSCRIPTIONS:
             raise SubscriptionControlsError(
@@ -200,6 +206,7 @@ class Subscriber:
             types=types,
             dest=dest,
             sealed_secret=None if secret is None else self.vault.seal(secret, name.encode()),
+            epc_format=epc_format,
             schedule=None if schedule is None else canonical_json(schedule).decode(),
             report_if_empty=controls.report_if_empty,
             initial_ms=controls.initial_ms,
@@ -214,6 +221,19 @@ class Subscriber:
         )
         self.store.add(subscription)
         return subscription
+
+
+def parse_epc_format(text: str | None) -> EpcFormat:
+    """Read the header GS1-EPC-Format; without it, Digital Links.
+
+    Raises:
+        SubscriptionControlsError: It has another value.
+    """
+    try:
+        return EpcFormat.ALWAYS_GS1_DIGITAL_LINK if text is None else EpcFormat(text.strip())
+    except ValueError:
+        rule = f"is one of {', '.join(EpcFormat)}"
+        raise SubscriptionControlsError("GS1-EPC-Format", rule, text) from None
 
 
 def parse_controls(members: Members) -> Controls:

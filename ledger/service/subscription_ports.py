@@ -1,12 +1,13 @@
 """What pushing needs from the outside, and the values it works on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ledger.core.epcis.epc_format import EpcFormat
 from ledger.core.errors import MalformedError
-from ledger.service.query_ports import Batch
+from ledger.service.query_ports import Batch, SentEvent
 
 Kind = Literal["query", "feed"]
 State = Literal["prepared", "delivered", "dead"]
@@ -27,6 +28,7 @@ class Subscription:
         types: What a feed is told of.
         dest: URL of the receiver.
         sealed_secret: What signs, encrypted for the place `id`.
+        epc_format: How GS1 keys are spelt for the receiver.
         schedule: JSON of the schedule's members, None when it streams.
         report_if_empty: Whether a scheduled run that found nothing is told too.
         initial_ms: Record time to begin at, where one was asked for.
@@ -47,6 +49,7 @@ class Subscription:
     types: Sequence[str]
     dest: str
     sealed_secret: bytes | None
+    epc_format: EpcFormat
     schedule: str | None
     report_if_empty: bool
     initial_ms: int | None
@@ -127,6 +130,10 @@ class SubscriptionStore(Protocol):
 
     def cursor_before(self, record_ms: int) -> int | None:
         """Return the last log index recorded before a time, None while the log's clock is there."""
+        ...
+
+    def contents(self, indexes: Collection[int]) -> dict[int, SentEvent]:
+        """Return events as they were sent, by log index."""
         ...
 
     def outbox_end(self) -> int:
@@ -218,6 +225,10 @@ class DeliveryStore(Protocol):
 
     def cursor_before(self, record_ms: int) -> int | None:
         """Return the last log index recorded before a time, None while the log's clock is there."""
+        ...
+
+    def contents(self, indexes: Collection[int]) -> dict[int, SentEvent]:
+        """Return events as they were sent, by log index."""
         ...
 
     def prune(self, before_ms: int) -> int:

@@ -5,15 +5,16 @@ loses the connection has lost the lock and cannot record anything, and a killed 
 all it held at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from ledger.core.epcis.epc_format import EpcFormat
 from ledger.core.errors import NotFoundError
-from ledger.service.query_ports import Batch
+from ledger.service.query_ports import Batch, SentEvent
 from ledger.service.subscription_ports import Attempt, Delivery, Kind, Subscription
 from ledger.store.subscription_tables import deliveries, subscriptions
 
@@ -47,6 +48,10 @@ _PRUNE = (
 _NOTIFICATION = text("""
     SELECT id, data FROM notifications
     WHERE id > :after AND id <= :up_to AND type = ANY(:types) ORDER BY id LIMIT 1
+""")
+_CONTENTS = text("""
+    SELECT log_index, c.content, e.event_id, e.record_ms
+    FROM epcis_events e JOIN events c USING (log_index) WHERE log_index = ANY(:indexes)
 """)
 _LOG = text("SELECT sequenced, clock_ms FROM log_state")
 _CLOCK_AT = text("""
@@ -105,7 +110,7 @@ class SqlSubscriptionStore:
         if query_name is not None:
             query = query.where(columns.query_name == query_name)
         with self._engine.connect() as connection:
-            return [Subscription(**row._asdict()) for row in connection.execute(query)]
+            return [_subscription(row) for row in connection.execute(query)]
 
     def delete(self, subscription_id: str) -> bool:
         """Forget a subscription and what was on its way; tell whether there was one."""
@@ -160,6 +165,14 @@ class SqlSubscriptionStore:
                     low = middle
             return high
 
+    def contents(self, indexes: Collection[int]) -> dict[int, SentEvent]:
+        """Return events as they were sent, by log index."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(_CONTENTS, {"indexes": list(indexes)})
+            return {
+                row.log_index: SentEvent(row.content, row.event_id, row.record_ms) for row in rows
+            }
+
     def outbox_end(self) -> int:
         """Return the last id of the outbox, 0 when it is empty."""
         with self._engine.connect() as connection:
@@ -210,7 +223,11 @@ def _members(value: Subscription | Delivery) -> dict[str, Any]:
 
 def _find(connection: Connection, subscription_id: str) -> Subscription | None:
     row = connection.execute(_FIND, {"id": subscription_id}).one_or_none()
-    return None if row is None else Subscription(**row._asdict())
+    return None if row is None else _subscription(row)
+
+
+def _subscription(row: Any) -> Subscription:  # noqa: ANN401 -- a row of subscriptions
+    return Subscription(**{**row._asdict(), "epc_format": EpcFormat(row.epc_format)})
 
 
 class SqlHeld:

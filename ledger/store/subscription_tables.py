@@ -27,6 +27,7 @@ subscriptions = Table(
     Column("types", ARRAY(Text), nullable=False),
     Column("dest", Text, nullable=False),
     Column("sealed_secret", LargeBinary),
+    Column("epc_format", Text, nullable=False),
     Column("schedule", Text),
     Column("report_if_empty", Boolean, nullable=False),
     Column("initial_ms", BigInteger),

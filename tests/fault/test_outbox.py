@@ -24,8 +24,9 @@ def add_feed(plant: Plant) -> None:
     with process.engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO subscriptions (id, kind, types, dest, report_if_empty, created_ms,"
-                " cursor, batch, stopped) VALUES ('feed', 'feed', '{}', '', false, 0, 0, 1, false)"
+                "INSERT INTO subscriptions (id, kind, types, dest, epc_format, report_if_empty,"
+                " created_ms, cursor, batch, stopped)"
+                " VALUES ('feed', 'feed', '{}', '', '', false, 0, 0, 1, false)"
             )
         )
     process.end()

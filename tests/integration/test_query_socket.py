@@ -130,6 +130,7 @@ def test_a_schedule_tells_empty_runs_where_it_was_asked_for(web: httpx.Client, q
         ("stream=true&after=1" + "0" * 30, 400, "after"),
         ("stream=true&after=0&initialRecordTime=2026-01-01T00:00:00Z", 400, "after"),
         ("stream=true&EQ_bizStep=shipping", 400, "EQ_bizStep"),
+        ("stream=true" + "&second=1" * 30, 400, "query"),
     ],
 )
 def test_a_handshake_that_asks_for_nonsense_is_a_problem(
@@ -142,6 +143,28 @@ def test_a_handshake_that_asks_for_nonsense_is_a_problem(
     problem = orjson.loads(answer.body)
     assert problem["type"] == "epcisException:SubscriptionControlsException"
     assert problem["field"] == field
+
+
+def test_keys_are_spelt_as_the_header_asks(
+    web: httpx.Client, query: str, worker: Worker, captured: Captured, shipper: Partner
+) -> None:
+    headers = {"GS1-EPC-Format": "Never_Translates"}
+    link = new_item()
+    item = f"urn:epc:id:sgtin:4012340.011111.{link.rpartition('/')[2]}"
+    with (
+        listening(web, f"{query}?stream=true") as links,
+        listening(web, f"{query}?stream=true", additional_headers=headers) as untouched,
+    ):
+        captured(shipper, ship(item))
+        index(worker)
+        (as_sent,) = events_of(untouched.recv(WAIT_S))
+        (as_link,) = events_of(links.recv(WAIT_S))
+    assert as_sent["epcList"] == [item]
+    assert as_link["epcList"] == [link]
+    assert as_sent["eventID"] == as_link["eventID"]
+    with pytest.raises(InvalidStatus) as refused:
+        listening(web, f"{query}?stream=true", additional_headers={"GS1-EPC-Format": "x"})
+    assert orjson.loads(refused.value.response.body)["field"] == "GS1-EPC-Format"
 
 
 def test_an_unknown_query_is_no_such_name(web: httpx.Client) -> None:

@@ -235,6 +235,25 @@ def test_matching_events_arrive_as_the_query_would_tell_them(
     assert len(receiver.requests) == len(receiver.distinct())
 
 
+def test_keys_are_spelt_as_the_header_asks(
+    web: httpx.Client, query: str, lenient: Node, worker: Worker, captured: Captured,
+    shipper: Partner, receiver: Receiver,
+) -> None:  # fmt: skip
+    asked = {"dest": receiver.url, "stream": True}
+    made = web.post(query, json=asked, headers={"GS1-EPC-Format": "Always_EPC_URN"})
+    assert made.json()["epcFormat"] == "Always_EPC_URN"
+    company, other = "urn:epc:id:sgtin:4012340.011111", new_item()
+    urn, link = f"{company}.{other.rpartition('/')[2]}", new_item()
+    captured(shipper, ship(urn, link))
+    push(lenient, worker)
+    (one,) = receiver.distinct()
+    assert one.headers["gs1-epc-format"] == "Always_EPC_URN"
+    # The length of the company's prefix is learnt from the other item.
+    assert one.events[0]["epcList"] == [urn, f"{company}.{link.rpartition('/')[2]}"]
+    refused = web.post(query, json=asked, headers={"GS1-EPC-Format": "urn"})
+    assert refused.json()["field"] == "GS1-EPC-Format"
+
+
 def test_a_subscription_may_begin_at_a_record_time(
     web: httpx.Client, query: str, lenient: Node, worker: Worker, captured: Captured,
     shipper: Partner, receiver: Receiver,

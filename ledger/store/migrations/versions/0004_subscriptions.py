@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("types", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("dest", sa.Text(), nullable=False),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("epc_format", sa.Text(), nullable=False),
         sa.Column("schedule", sa.Text(), nullable=True),
         sa.Column("report_if_empty", sa.Boolean(), nullable=False),
         sa.Column("initial_ms", sa.BigInteger(), nullable=True),
