@@ -347,6 +347,22 @@ def test_numbers_that_json_has_not_are_told() -> None:
     assert (refused.code, refused.severity) == ("VALUE_NOT_CARRIED", Severity.ERROR)
 
 
+def test_what_json_has_no_place_for_is_told() -> None:
+    raw = document(observed(), header='<EPCISHeader><extension x="1"/></EPCISHeader>')
+    raw = raw.replace(b"<EventList>", b'<EventList y="2">').replace(
+        b"<EPCISBody>", b'<EPCISBody z="3">'
+    )
+    raw = raw.replace(b"</epcList>", b'<e:epc xmlns:e="urn:e"/></epcList>')
+    found = read_document(raw)
+    assert found.members["epcisBody"] == {"@z": "3"}
+    lost = {(o.pointer, o.value) for o in found.findings if o.code == "ELEMENT_NOT_CARRIED"}
+    assert lost == {
+        ("/epcisHeader", "@x"),
+        ("/epcisBody/eventList", "@y"),
+        ("/epcisBody/eventList/0/epcList", "{urn:e}epc"),
+    }
+
+
 def test_the_same_bytes_give_the_same_event() -> None:
     raw = document(observed('<b:y xmlns:b="urn:1">2</b:y><a:z xmlns:a="urn:2">3</a:z>'))
     assert canonical_json(read_document(raw).events[0]) == canonical_json(

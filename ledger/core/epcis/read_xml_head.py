@@ -3,6 +3,7 @@
 from typing import Final
 
 from ledger.core.epcis.document import Event, Kind
+from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.finding_list import FindingList
 from ledger.core.epcis.read_xml_value import ValueReader, text_of
 from ledger.core.epcis.sbdh import SBDH_MEMBER, as_members, synthesised
@@ -62,14 +63,27 @@ class HeadReader:
                 inner.update(self._values.attributes(child))
                 self._members(child, inner, f"{pointer}/{name}", _PLACES.get(local, ()))
             elif local in _WRAPPERS:
+                self._without_place(child, pointer)
                 self._members(child, members, pointer, places)
-            elif local != "EventList":
+            elif local == "EventList":
+                self._without_place(child, f"{pointer}/eventList")
+            else:
                 self._own_member(child, local, members, pointer)
 
     def _extension(self, child: Element, members: Event, pointer: str) -> None:
         if HEADER in marks_of(child):
             members, pointer = _object(members, "epcisHeader"), "/epcisHeader"
         self._values.put(members, self._values.names.element(child), child, pointer)
+
+    def _without_place(self, element: Element, pointer: str) -> None:
+        """Say of attributes that the JSON form has no object for them."""
+        for name in self._values.attributes(element):
+            message = (
+                f"JSON has no place for this attribute of {local_of(element)}; it is not kept."
+            )
+            self._values.findings.add(
+                "ELEMENT_NOT_CARRIED", pointer, message, value=name, severity=Severity.MEDIUM
+            )
 
     @staticmethod
     def _move_master_data(members: Event, header: Event) -> None:
@@ -129,6 +143,7 @@ class HeadReader:
             if namespace_of(child) not in _OWN or local_of(child) not in ("attribute", "children"):
                 self._foreign(child, members, pointer)
             elif local_of(child) == "children":
+                self._without_place(child, f"{pointer}/children")
                 children += [text_of(item) for item in child]
             else:
                 attributes.append(self._attribute(child, pointer))

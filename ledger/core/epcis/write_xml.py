@@ -1,5 +1,6 @@
 """A document as XML of either version: header, body, events (docs/spec/epcis-xml.md)."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from ledger.core.epcis.document import STANDARD_CONTEXT, Document, Event, Format, Kind
@@ -196,35 +197,47 @@ class _DocumentWriter:
 
     def _vocabularies(self, out: XmlOut, value: JsonValue, pointer: str) -> None:
         out.begin("VocabularyList")
-        for i, one in enumerate(value if isinstance(value, list) else []):
-            if isinstance(one, dict):
-                self._vocabulary(out, one, f"{pointer}/vocabularyList/{i}")
+        for one, at in self._objects(value, f"{pointer}/vocabularyList"):
+            self._vocabulary(out, one, at)
         out.end()
 
+    def _objects(self, value: JsonValue, pointer: str) -> Iterator[tuple[Event, str]]:
+        """Yield the objects of a list; what is none of that is lost."""
+        if not isinstance(value, list):
+            if value is not None:
+                self._losses.lose(pointer, "A list is expected.", value)
+            return
+        for i, one in enumerate(value):
+            if isinstance(one, dict):
+                yield one, f"{pointer}/{i}"
+            else:
+                self._losses.lose(f"{pointer}/{i}", "An object is expected.", one)
+
     def _vocabulary(self, out: XmlOut, value: Event, pointer: str) -> None:
-        known = frozenset(["type", "vocabularyElementList"])
         out.begin("Vocabulary", self._named("type", value, pointer))
         elements = value.get("vocabularyElementList")
-        if isinstance(elements, list) and elements:
+        inner = XmlOut(out.depth + 1)
+        for one, at in self._objects(elements, f"{pointer}/vocabularyElementList"):
+            self._element(inner, one, at)
+        if inner.lines:
             out.begin("VocabularyElementList")
-            for i, one in enumerate(elements):
-                if isinstance(one, dict):
-                    self._element(out, one, f"{pointer}/vocabularyElementList/{i}")
+            out.take(inner)
             out.end()
-        self._rest(out, value, pointer, known)
+        self._rest(out, value, pointer, frozenset(["type", "vocabularyElementList"]))
         out.end()
 
     def _element(self, out: XmlOut, value: Event, pointer: str) -> None:
         out.begin("VocabularyElement", self._named("id", value, pointer))
-        attributes = value.get("attributes")
-        for i, one in enumerate(attributes if isinstance(attributes, list) else []):
-            if isinstance(one, dict):
-                self._attribute(out, one, f"{pointer}/attributes/{i}")
+        for one, at in self._objects(value.get("attributes"), f"{pointer}/attributes"):
+            self._attribute(out, one, at)
         children = value.get("children")
         if isinstance(children, list) and children:
             out.begin("children")
-            for one in children:
-                out.leaf("id", scalar_text(one))
+            for i, child in enumerate(children):
+                if isinstance(child, str):
+                    out.leaf("id", child)
+                else:
+                    self._losses.lose(f"{pointer}/children/{i}", "A text is expected.", child)
             out.end()
         self._rest(out, value, pointer, frozenset(["id", "attributes", "children"]))
         out.end()
