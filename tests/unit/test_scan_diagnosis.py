@@ -52,9 +52,10 @@ def test_corruptions_are_explained(corrupted: list[Corruption], known: Known) ->
 
 
 def test_most_show_without_a_list_of_known_items(corrupted: list[Corruption]) -> None:
-    unexplained = Counter(one.kind for one in corrupted if not is_explained(one, diagnose(one.raw)))
-    assert sum(unexplained.values()) <= CORRUPTIONS * 13 // 100, unexplained
-    total = Counter(one.kind for one in corrupted)
+    some = corrupted[:2500]
+    unexplained = Counter(one.kind for one in some if not is_explained(one, diagnose(one.raw)))
+    assert sum(unexplained.values()) <= len(some) * 12 // 100, unexplained
+    total = Counter(one.kind for one in some)
     assert [
         kind
         for kind, count in unexplained.items()
@@ -114,7 +115,7 @@ LABEL = f"]d2{GTIN}1728013110AB-123{GS}21ABC12"
          "https://id.gs1.org/01/09501101530003/21/ABc"),
         ("https://id.gs1.org/01/09501101530003/21/a%252Fb", "suspect", "PERCENT_ENCODED",
          "https://id.gs1.org/01/09501101530003/21/a%2Fb"),
-        # A wrong check digit behind a wrong layout: the fault is named, nothing is proposed as item.
+        # A wrong check digit behind a wrong layout: the fault is named, no item is proposed.
         (type_on(f"01{GTIN[2:-1]}421A", US_ON_AZERTY), "refused", "KEYBOARD_LAYOUT",
          f"01{GTIN[2:-1]}421A"),
         (type_on(LABEL.replace(GS, ""), US_ON_AZERTY), "refused", "SEPARATOR_LOST", LABEL),

@@ -57,16 +57,10 @@ class ApplicationIdentifier:
     needs: tuple[tuple[tuple[str, ...], ...], ...]
     """All of these: of each, one of the alternatives, each of them all of its AIs."""
     excludes: tuple[str, ...]
-
-    @property
-    def predefined(self) -> bool:
-        """No FNC1 has to follow the value."""
-        return self.ai[:2] in _PREDEFINED
-
-    @property
-    def longest(self) -> int:
-        """Longest value."""
-        return sum(one.longest for one in self.components)
+    longest: int
+    """Longest value."""
+    predefined: bool
+    """No FNC1 has to follow the value."""
 
     @property
     def shortest(self) -> int:
@@ -95,9 +89,10 @@ class ApplicationIdentifier:
 
 
 def _verify_component(one: Component, piece: str, field: str, value: str) -> None:
-    wrong = [letter for letter in piece if not _ALLOWED[one.kind].match(letter)]
-    if wrong:
-        rule = f"must be {_INSTEAD[one.kind]}, not {wrong[0]!r}"
+    allowed = _ALLOWED[one.kind].match(piece)
+    if allowed is None or allowed.end() < len(piece):
+        wrong = piece[allowed.end() if allowed else 0]
+        rule = f"must be {_INSTEAD[one.kind]}, not {wrong!r}"
         raise BarcodeError("INVALID_CHARACTER", rule, value, field)
     if len(piece) < one.shortest:
         stripped = one.longest - len(piece) <= _MAX_STRIPPED_ZEROS
@@ -114,7 +109,7 @@ def _verify_component(one: Component, piece: str, field: str, value: str) -> Non
             raise BarcodeError(code, _RULE_WORDS[code], piece, field)
 
 
-_ALLOWED: Final = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
+_ALLOWED: Final = {kind: re.compile(f"{pattern}*") for kind, pattern in _PATTERNS.items()}
 _RULE_WORDS: Final = {
     "INVALID_CHECK_DIGIT": "check digit must be right",
     "INVALID_DATE": "must be a date or time that exists",
@@ -300,6 +295,8 @@ def _rows() -> dict[str, ApplicationIdentifier]:
                 components=components,
                 needs=alternatives,
                 excludes=tuple(excludes.replace("SAME", f"{ai[:3]}n").split()),
+                longest=sum(one.longest for one in components),
+                predefined=ai[:2] in _PREDEFINED,
             )
     return rows
 

@@ -99,7 +99,7 @@ _FAULTS: Final[tuple[Fault, ...]] = (
 )  # fmt: skip
 # Where data of some carrier may begin, so that a wrong guess ends at once.
 _DATA_START = re.compile(
-    r"\x1d?[0-9]{4}|\(|\]?[A-Za-z][0-9][0-9(+=\[h]|.[A-Za-z][0-9][0-9(]|\+[A-Z]|[=&]|\[\)>|h?t?tps?:"
+    r"\x1d?[0-9]{4}|\(|\]?[A-Za-z][0-9][0-9(+=\[h]|.[A-Za-z][0-9][0-9(]|\+[A-Z$0-9]|[=&]|\[\)>|h?t?tps?:"
     r"|https?%|urn:|[\w-]+\.[\w.-]+/|/[0-9a-z]+/",
     re.IGNORECASE | re.DOTALL,
 )
@@ -209,12 +209,13 @@ def _explanations(raw: str, *, refused: bool) -> Iterator[list[_Explanation]]:
                     if undone.text in tried:
                         continue
                     tried.add(undone.text)
+                    if not _DATA_START.match(undone.text):
+                        continue
                     reading = _read(undone.text)
                     if reading is not None:
                         found.append(_Explanation(undone=(*path, undone), reading=reading))
-                    if _DATA_START.match(undone.text):
-                        following = 0 if place < len(OUTER) else place + 1
-                        longer.append((following, (*path, undone)))
+                    following = 0 if place < len(OUTER) else place + 1
+                    longer.append((following, (*path, undone)))
         found.sort(key=lambda one: -len(one.reading.carried.elements.keys() & _USUAL))
         yield found
         paths = longer
