@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from fastapi.concurrency import run_in_threadpool
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from fastapi.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.epcis_paths import EPCIS_HEADERS
 from api.errors import TOLD, problem

@@ -113,7 +113,8 @@ class StandingQueries:
         return self.store.matching(self._query(name), after, up_to, limit, most_bytes)
 
     def _query(self, name: str) -> Query:
-        found = self.store.find_query(name)
+        # A text with NUL, which PostgreSQL takes nowhere, names no query either.
+        found = self.store.find_query(name) if _is_name(name) else None
         if found is None:
             raise _no_such_name(name)
         return defined_query(found)

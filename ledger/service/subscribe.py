@@ -5,6 +5,7 @@ secret is stored encrypted and told to nobody again.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ _QUERY_MEMBERS: Final = frozenset(
     ["dest", "signatureToken", "stream", "schedule", "reportIfEmpty", "initialRecordTime"]
 )
 _FEED_MEMBERS: Final = frozenset(["url", "types", "secret"])
+_ID = re.compile(r"[0-9a-f-]{36}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 -- banned-api sees datetime.UTC
 _ONE_MS = timedelta(milliseconds=1)
 Members = Mapping[str, JsonValue]
@@ -123,9 +125,9 @@ class Subscriber:
         """
         if query_name is not None:
             self.events.verify_query(query_name)
-        found = self.store.find(subscription_id)
-        if found is None or found.query_name != query_name:
-            raise NotFoundError(f"no subscription has the id {subscription_id[:64]!r}")
+        found = self._known(subscription_id)
+        if found.query_name != query_name:
+            raise _unknown(subscription_id)
         return found
 
     def subscriptions(self, query_name: str | None) -> list[Subscription]:
@@ -158,8 +160,8 @@ class Subscriber:
         Raises:
             NotFoundError: There is none of that id.
         """
-        self._verify_known(subscription_id)
-        return self.store.deliveries(subscription_id, SHOWN_DELIVERIES)
+        known = self._known(subscription_id)
+        return self.store.deliveries(known.id, SHOWN_DELIVERIES)
 
     def replay(self, subscription_id: str) -> str:
         """Send a subscription's dead letter again and go on behind it; return the delivery's id.
@@ -167,15 +169,19 @@ class Subscriber:
         Raises:
             NotFoundError: There is none of that id, or it has no dead letter.
         """
-        self._verify_known(subscription_id)
-        found = self.store.replay(subscription_id, self.now_ms())
+        known = self._known(subscription_id)
+        found = self.store.replay(known.id, self.now_ms())
         if found is None:
-            raise NotFoundError(f"subscription {subscription_id[:64]} has no dead letter")
+            raise NotFoundError(f"subscription {known.id} has no dead letter")
         return found
 
-    def _verify_known(self, subscription_id: str) -> None:
-        if self.store.find(subscription_id) is None:
-            raise NotFoundError(f"no subscription has the id {subscription_id[:64]!r}")
+    def _known(self, subscription_id: str) -> Subscription:
+        # Nothing else is asked of PostgreSQL, which takes no NUL in a text.
+        is_id = _ID.fullmatch(subscription_id) is not None
+        found = self.store.find(subscription_id) if is_id else None
+        if found is None:
+            raise _unknown(subscription_id)
+        return found
 
     def _destination(self, field: str, dest: JsonValue) -> str:
         if not isinstance(dest, str):
@@ -221,6 +227,10 @@ class Subscriber:
         )
         self.store.add(subscription)
         return subscription
+
+
+def _unknown(subscription_id: str) -> NotFoundError:
+    return NotFoundError(f"no subscription has the id {subscription_id[:64]!r}")
 
 
 def parse_epc_format(text: str | None) -> EpcFormat:

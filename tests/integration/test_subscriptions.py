@@ -183,6 +183,18 @@ def test_a_query_that_is_not_there_has_no_subscriptions(web: httpx.Client) -> No
         assert answer.json()["type"] == "epcisException:NoSuchNameException"
 
 
+@pytest.mark.parametrize("name", ["%00", "x" * 2000, "%EF%BF%BF", "..%2F..", "%0A", "a%2Fb"])
+def test_odd_names_and_ids_are_not_found(web: httpx.Client, query: str, name: str) -> None:
+    for path in (
+        f"/epcis/queries/{name}/subscriptions", f"{query}/{name}", f"/webhooks/{name}",
+        f"/webhooks/{name}/deliveries",
+    ):  # fmt: skip
+        assert web.get(path).status_code == 404, path
+    assert web.post(f"/epcis/queries/{name}/subscriptions", json=GOOD).status_code == 404
+    assert web.delete(f"/webhooks/{name}").status_code == 404
+    assert web.post(f"/webhooks/{name}/replay").status_code == 404
+
+
 def test_a_subscription_is_found_under_its_own_query_only(web: httpx.Client, query: str) -> None:
     made = web.post(query, json=GOOD).json()
     web.post("/epcis/queries", json={"name": "other", "query": {}})
