@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -659,3 +660,39 @@ def test_a_misspelt_word_is_told_what_it_may_mean(step: str, meant: str | None) 
     assert one.code == "UNKNOWN_CBV_WORD"
     assert (f"Is it {meant}?" in one.message) == (meant is not None)
     assert len(one.value or "") <= 200
+
+
+def _chain(count: int) -> list[dict[str, Any]]:
+    names = [f"urn:epc:id:sscc:0614141.{i:010d}" for i in range(count + 1)]
+    return [packed(parentID=names[i], childEPCs=[names[i + 1]]) for i in range(count)]
+
+
+ATTACKS: dict[str, list[Any]] = {
+    "a chain": _chain(4000),
+    "a chain taken apart": [
+        *_chain(4000),
+        *[{**one, "action": "DELETE", "childEPCs": []} for one in _chain(4000)],
+    ],
+    "wrong words": [event(bizStep=f"shippin{i}", epcList=[f"{ITEM}{i}"]) for i in range(4000)],
+    "set and unset": [
+        event(
+            persistentDisposition={
+                "set": [f"urn:a:{i}" for i in range(20_000)],
+                "unset": [f"urn:b:{i}" for i in range(20_000)],
+            }
+        )
+    ],
+    "one eventID": [event(eventID=EVENT_ID, epcList=[f"{ITEM}{i}"]) for i in range(4000)],
+    "wide names": [event(**{f"zz:{i}": {"zz:a": i} for i in range(20_000)})],
+    "many of one": [event(epcList=[DIGITAL] * 20_000)],
+}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("events", ATTACKS.values(), ids=ATTACKS)
+def test_no_document_costs_the_square_of_its_length(events: list[Any]) -> None:
+    raw = json.dumps(document(*events)).encode()
+    began = process_time()
+    check_document(raw, at_ms=AT_MS)
+    # Two seconds a megabyte is ten times what any of these takes.
+    assert process_time() - began < 2 + 2 * len(raw) / 1e6

@@ -24,6 +24,7 @@ _OF_KEYWORD: Final = {
 # The longest word of CBV has 26.
 MAX_WORD_CHARACTERS: Final = 60
 _CLOSE: Final = 0.75
+_FEW_LETTERS: Final = 3
 _CODE_FOR_MISSING: Final = {"@context": "MISSING_CONTEXT"}
 _MESSAGES: Final = {
     "INVALID_URI": "This must be a URI (RFC 3986), with spaces and the like percent-encoded.",
@@ -153,8 +154,13 @@ def _nearest(value: str, words: list[str]) -> str | None:
     """Return the word that was meant, if one is close; comparing costs the square of the length."""
     if len(value) > MAX_WORD_CHARACTERS:
         return None
-    by_small_letters = {word.lower(): word for word in words}
     word = value.strip().rpartition(":")[2].lower().replace(" ", "_")
+    # Attack: a wrong word in each of many events. Few words begin alike and are as long.
+    by_small_letters = {
+        one.lower(): one
+        for one in words
+        if one[0].lower() == word[:1] and abs(len(one) - len(word)) <= _FEW_LETTERS
+    }
     near = get_close_matches(word, [*by_small_letters], n=1, cutoff=_CLOSE)
     return by_small_letters[near[0]] if near else None
 

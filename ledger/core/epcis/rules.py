@@ -261,8 +261,9 @@ def _judge_dispositions(event: Event, report: Report) -> None:
         report.add("PERSISTENT_DISPOSITION_MISPLACED", "/persistentDisposition", None, message)
     taken, left = persistent.get("set"), persistent.get("unset")
     if isinstance(taken, list) and isinstance(left, list):
+        both = {one for one in taken if isinstance(one, str)}
         for i, one in enumerate(left):
-            if one in taken:
+            if isinstance(one, str) and one in both:
                 path = f"/persistentDisposition/unset/{i}"
                 message = "One event cannot set and unset the same disposition."
                 report.add("PERSISTENT_DISPOSITION_CONTRADICTION", path, one, message)

@@ -16,6 +16,9 @@ from ledger.core.events import event_time_ms
 from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue
 
+# Item, case, pallet, container: ten are many. Attack: a chain of thousands, walked at each link.
+MAX_LEVELS: Final = 100
+
 _LOT: Final = "cbvmda:lotNumber"
 _EXPIRY: Final = "cbvmda:itemExpirationDate"
 _AGGREGATES: Final = ("AggregationEvent", "AssociationEvent")
@@ -102,33 +105,56 @@ def _cycles(events: Sequence[Event], pointers: Sequence[str]) -> Iterator[Docume
         return
     wanted = {find_path(parent) for parent in parents} - {None}
     tails = {_tail(parent) for parent in parents}
-    holder: dict[str, str] = {}
+    packed = _Packed()
     for i in sorted(links, key=lambda i: (_instant(events[i]) or 0, i)):
         parent = find_path(str(events[i]["parentID"]))
         if parent is None:
             continue
         children = _children_of(events[i], tails, wanted)
-        for path, child in _follow(events[i], parent, children, holder):
+        for path, child in packed.follow(events[i], parent, children):
             message = "The parent is inside of this child already: a cycle."
             yield finding("HIERARCHY_CYCLE", pointers[i] + path, child, message, i)
 
 
-def _follow(
-    event: Event, parent: str, children: Iterator[tuple[str, str]], holder: dict[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Keep up who holds what; yield the children that hold their parent."""
-    action = event.get("action")
-    for path, child in children:
-        item = find_path(child) or ""
-        if action == "DELETE":
-            holder.pop(item, None)
-        elif item != parent and item in _ancestors(parent, holder):
-            yield path, child
-        elif action == "ADD":
-            holder[item] = parent
-    if action == "DELETE" and not event.get("childEPCs"):
-        for item in [item for item, above in holder.items() if above == parent]:
-            del holder[item]
+class _Packed:
+    """Who is in whom, among items that are parents somewhere."""
+
+    def __init__(self) -> None:
+        self._holder: dict[str, str] = {}
+        self._inside: dict[str, set[str]] = {}
+
+    def follow(
+        self, event: Event, parent: str, children: Iterator[tuple[str, str]]
+    ) -> Iterator[tuple[str, str]]:
+        """Keep up with an event; yield the children that hold their parent."""
+        action = event.get("action")
+        above = self._ancestors(parent)
+        for path, child in children:
+            item = find_path(child) or ""
+            if action == "DELETE":
+                self._take_out(item)
+            elif item != parent and item in above:
+                yield path, child
+            elif action == "ADD":
+                self._take_out(item)
+                self._holder[item] = parent
+                self._inside.setdefault(parent, set()).add(item)
+        if action == "DELETE" and not event.get("childEPCs"):
+            for item in [*self._inside.get(parent, ())]:
+                self._take_out(item)
+
+    def _take_out(self, item: str) -> None:
+        holder = self._holder.pop(item, None)
+        if holder is not None:
+            self._inside[holder].discard(item)
+
+    def _ancestors(self, item: str) -> set[str]:
+        found: set[str] = set()
+        above = self._holder.get(item)
+        while above is not None and above not in found and len(found) < MAX_LEVELS:
+            found.add(above)
+            above = self._holder.get(above)
+        return found
 
 
 def _children_of(
@@ -144,15 +170,6 @@ def _children_of(
 def _tail(identifier: str) -> str:
     """Return the last part, which URN and link of one serial share; an SSCC's do not."""
     return identifier[max(identifier.rfind("."), identifier.rfind("/")) + 1 :]
-
-
-def _ancestors(item: str, holder: dict[str, str]) -> set[str]:
-    found: set[str] = set()
-    above = holder.get(item)
-    while above is not None and above not in found:
-        found.add(above)
-        above = holder.get(above)
-    return found
 
 
 def _instant(event: Event) -> int | None:
