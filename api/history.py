@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from api.asgi import Scope, Send
 from api.epcis_paths import EPCIS_HEADERS, EVENTS
+from api.errors import TOLD
 from api.guard import NOSNIFF
 from api.query_answers import document
 from ledger.clock import now_ms
@@ -50,7 +51,7 @@ class History:
             return False
         try:
             page = await self._queries.item(path, DEFAULT_PER_PAGE, now_ms())
-        except LedgerError:
+        except TOLD:
             return False
         if not page.events or page.token is not None:
             return False

@@ -20,8 +20,8 @@ from ledger.service.query import DEFAULT_PER_PAGE
 
 # RFC 9110 section 4.1: what every server should take; longer queries are posted and named.
 MAX_URI: Final = 8_000
-# The longest token: an extension's text as the key, and what surrounds it, in base64.
-MAX_TOKEN: Final = 1_000
+# The longest token: the longest identifier as the key, and what surrounds it, in base64.
+MAX_TOKEN: Final = 4_000
 PER_PAGE, TOKEN = "perPage", "nextPageToken"
 _JSON, _LD_JSON, _XML = "application/json", "application/ld+json", "application/xml"
 _TAKEN: Final = {

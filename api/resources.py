@@ -45,6 +45,7 @@ class ResourceRoutes:
         listed = {**told, "responses": {200: collection_answer(), **problems(400, 406, 414)}}
         one = {**told, "responses": {200: collection_answer(), **problems(400, 404, 406, 414)}}
         router.add_api_route(PREFIX, self.top, **listed)
+        router.add_api_route(f"{PREFIX}/", self.top, **told, include_in_schema=False)
         for resource, path in RESOURCES.items():
             name = path.partition("{")[2].partition(":")[0]
             served = _Of(self, resource)

@@ -61,7 +61,10 @@ def value_of(name: str) -> str:
         return "true"
     if re.search(r"[tT]ime$", name):
         return "2026-01-01T00:00:00Z"
-    if re.match(r"(EQ|GT|GE|LT|LE)_.*(uantity|alue_|Dev_|percRank|gs1:x$)", name):
+    if re.match(
+        r"(EQ|GT|GE|LT|LE)_(.*_)?(quantity|value_|minValue_|maxValue_|meanValue_|percValue_|sDev_|percRank|gs1:x$)",
+        name,
+    ):
         return "4"
     return "urn:epc:id:sgln:4012345.00001.0"
 
@@ -217,7 +220,7 @@ def test_limits_are_named() -> None:
 @pytest.mark.parametrize(
     "order", [None, Moment.EVENT_TIME, Moment.RECORD_TIME, "https://gs1.org/voc#x"]
 )
-def test_a_cursor_goes_on_in_the_querys_order(order: Moment | str | None) -> None:
+def test_a_cursor_goes_on_in_the_order_of_its_query(order: Moment | str | None) -> None:
     query = Query(order_by=order)
     length = {None: 0, Moment.RECORD_TIME: 0, Moment.EVENT_TIME: 1}.get(order, 2)  # type: ignore[arg-type]
     key = (1.5, "x")[:length]
