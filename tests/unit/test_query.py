@@ -42,6 +42,10 @@ VALUES: dict[str, str] = {
     "EQ_persistentDisposition_unset": "active", "EQ_errorReason": "did_not_occur",
     "EQ_hexBinaryValue": "A0", "EQ_booleanValue": "true", "EQ_type": "Temperature",
 }  # fmt: skip
+NUMERIC = re.compile(
+    r"(EQ|GT|GE|LT|LE)_(quantity|value_|minValue_|maxValue_|meanValue_|percValue_|sDev_|percRank"
+    r"|.*gs1:x$)"
+)
 FAMILIES = [
     *(f"{way}_{name}_CEL" for way in ("EQ", "GT", "GE", "LT", "LE")
       for name in ("value", "minValue", "maxValue", "meanValue", "percValue", "sDev", "quantity")),
