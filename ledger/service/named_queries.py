@@ -40,7 +40,7 @@ class NamedQueries:
         Raises:
             NoSuchNameError: There is none of that name.
         """
-        found = await self.store.query(name)
+        found = await self.store.query(name) if _is_name(name) else None
         if found is None:
             raise _no_such_name(name)
         return found
@@ -80,7 +80,7 @@ class NamedQueries:
         Raises:
             NoSuchNameError: There is none of that name.
         """
-        if not await self.store.delete_query(name):
+        if not (_is_name(name) and await self.store.delete_query(name)):
             raise _no_such_name(name)
 
 

@@ -101,6 +101,9 @@ class EventQueries:
         Raises:
             NotFoundError: There is none.
         """
+        if "\0" in event_id:
+            # PostgreSQL takes none in a text, so no event has one in its eventID.
+            raise NotFoundError(f"no event has the eventID {event_id[:120]!r}")
         query = Query(conditions=(HasField(Field.EVENT_ID, (event_id,)),), descending=False)
         found = (await self.store.find(query, MAX_SAME_ID, None)).events
         if not found:
