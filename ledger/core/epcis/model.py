@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final, cast
 
 import orjson
@@ -145,12 +146,14 @@ def _wrong_word(value: JsonValue, name: str, pointer: str, event: int | None) ->
         message = f"JSON spells this {name} as the bare word: {bare}."
         return finding("CBV_URI_IN_JSON", pointer, value, message, event)
     message = f"This is no {name} of CBV 2.0, and no URI of a vocabulary of your own."
-    near = _nearest(value, sorted(words.words))
+    near = _nearest(value, name)
     hint = f" Is it {near}?" if near else ""
     return finding("UNKNOWN_CBV_WORD", pointer, value, message + hint, event)
 
 
-def _nearest(value: str, words: list[str]) -> str | None:
+# A partner's system writes the same wrong word into every event.
+@lru_cache(maxsize=256)
+def _nearest(value: str, vocabulary: str) -> str | None:
     """Return the word that was meant, if one is close; comparing costs the square of the length."""
     if len(value) > MAX_WORD_CHARACTERS:
         return None
@@ -158,7 +161,7 @@ def _nearest(value: str, words: list[str]) -> str | None:
     # Attack: a wrong word in each of many events. Few words begin alike and are as long.
     by_small_letters = {
         one.lower(): one
-        for one in words
+        for one in sorted(VOCABULARIES[vocabulary].words)
         if one[0].lower() == word[:1] and abs(len(one) - len(word)) <= _FEW_LETTERS
     }
     near = get_close_matches(word, [*by_small_letters], n=1, cutoff=_CLOSE)
