@@ -115,6 +115,8 @@ LABEL = f"]d2{GTIN}1728013110AB-123{GS}21ABC12"
          "https://id.gs1.org/01/09501101530003/21/ABc"),
         ("https://id.gs1.org/01/09501101530003/21/a%252Fb", "suspect", "PERCENT_ENCODED",
          "https://id.gs1.org/01/09501101530003/21/a%2Fb"),
+        (f"]D2{GTIN}21ABC", "refused", "CASE_CHANGED", f"]d2{GTIN}21ABC"),
+        (f"]D2{GTIN}21ABC", "refused", "CAPS_LOCK", f"]d2{GTIN}21abc"),
         # A wrong check digit behind a wrong layout: the fault is named, no item is proposed.
         (type_on(f"01{GTIN[2:-1]}421A", US_ON_AZERTY), "refused", "KEYBOARD_LAYOUT",
          f"01{GTIN[2:-1]}421A"),

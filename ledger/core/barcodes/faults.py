@@ -45,6 +45,7 @@ _DATA_INSIDE = re.compile(
 )
 _NEXT_SCAN = re.compile(r"(?<=.)(?=\](?:C1|e0|d[12]|Q[13]|J1|E0)|https?://)|[\r\n]+", re.DOTALL)
 _SCAN_START = re.compile(r"\]|[0-9]{4}|\([0-9]{2}|\+[A-Z]|[=&]|\[\)>|https?:|urn:", re.IGNORECASE)
+_CAPITAL_IDENTIFIER = re.compile(r"\](?:D[0-6]|E0)(?=[0-9(])")
 _ESCAPED = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}")
 _BROKEN_IDENTIFIER = re.compile(r".?([CdeQJ])([0-6])(?=[0-9(+\[h])")
 # Twice encoded is common, thrice has been seen; more is an attack on the reader.
@@ -73,6 +74,15 @@ def caps_lock(text: str) -> Iterator[Undone]:
     if swapped != text:
         message = "Caps Lock was on: upper and lower case are swapped"
         yield Undone(code="CAPS_LOCK", message=message, text=swapped)
+
+
+def case_changed(text: str) -> Iterator[Undone]:
+    """All letters made capitals; only the symbology identifier is known not to have been one."""
+    identifier = _CAPITAL_IDENTIFIER.match(text)
+    if identifier is not None and text == text.upper():
+        message = "all letters arrive as capitals, those of the label among them or not"
+        meant = identifier[0].lower() + text[identifier.end() :]
+        yield Undone(code="CASE_CHANGED", message=message, text=meant)
 
 
 def keyboard_layout(text: str) -> Iterator[Undone]:
@@ -177,4 +187,6 @@ def symbology_identifier(text: str) -> Iterator[Undone]:
 OUTER: Final[tuple[Fault, ...]] = (
     white_space, doubled, percent_encoded_text, scheme_lost, wrapped_link, wrapped, merged,
 )  # fmt: skip
-TYPED: Final[tuple[Fault, ...]] = (caps_lock, keyboard_layout, symbology_identifier)
+TYPED: Final[tuple[Fault, ...]] = (
+    caps_lock, case_changed, keyboard_layout, symbology_identifier,
+)  # fmt: skip
