@@ -122,7 +122,11 @@ def test_what_1_2_cannot_hold_is_said_by_pointer() -> None:
         ({"epcList": [f" {EPC}"]}, "/epcList/0"),
         ({"sensorElementList": [{"sensorReport": [{"e:a": {}}]}]},
          "/sensorElementList/0/sensorReport/0/e:a"),
+        ({"sensorElementList": [{"sensorReport": [{"a b": "x"}]}]},
+         "/sensorElementList/0/sensorReport/0/a b"),
         ({"sensorElementList": [7]}, "/sensorElementList/0"),
+        ({"@context": [{"f": "no uri: {"}], "f:a": "x"}, "/f:a"),
+        ({"ilmd": {"e:a": {"\ud7ff\ufffe": "x"}}}, "/ilmd/e:a/\ud7ff\ufffe"),
     ],
 )  # fmt: skip
 def test_what_xml_cannot_hold_is_said_by_pointer(changes: dict[str, Any], pointer: str) -> None:

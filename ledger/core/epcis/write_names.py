@@ -1,7 +1,10 @@
 """Member names to names of XML: which namespace a prefix stands for, and that it is declared."""
 
 import re
+from functools import lru_cache
 from typing import Final
+
+from lxml import etree
 
 from ledger.core.epcis.xml_names import (
     JSON_MARK,
@@ -54,14 +57,15 @@ class WriteNames:
         if resolved is None:
             return name if _LOCAL.fullmatch(name) else None
         namespace, local, prefix = resolved
-        if not _LOCAL.fullmatch(local) or not namespace:
+        if not _LOCAL.fullmatch(local) or not _is_namespace(namespace):
             return None
         return f"{self._declare(prefix, namespace)}:{local}"
 
     def attribute(self, name: str) -> str | None:
         """Return the name of an attribute, None when XML has none for it."""
-        if name.startswith("xml:"):
-            return name if _LOCAL.fullmatch(name[4:]) else None
+        prefix, colon, local = name.partition(":")
+        if not colon or prefix == "xml":
+            return name if _LOCAL.fullmatch(local or prefix) else None
         return self.element(name)
 
     def is_extension(self, name: str) -> bool:
@@ -76,8 +80,9 @@ class WriteNames:
     def use(self, text: str) -> None:
         """Declare the prefix of a value that is shortened by one of the context."""
         prefix, colon, rest = text.partition(":")
-        if colon and not rest.startswith("//") and prefix in self._known.keys() - STANDARD_PREFIXES:
-            self._declare(prefix, self._known[prefix])
+        own = self._known.get(prefix) if prefix not in STANDARD_PREFIXES else None
+        if colon and own and not rest.startswith("//") and _is_namespace(own):
+            self._declare(prefix, own)
 
     def reserved(self, name: str) -> str:
         """Return a name of xsi, xsd or of our own mark, its prefix declared."""
@@ -104,6 +109,17 @@ class WriteNames:
             prefix = f"{base}{number}"
         self._declared[prefix] = namespace
         return prefix
+
+
+@lru_cache(maxsize=1024)
+def _is_namespace(text: str) -> bool:
+    """Ask the parser itself which texts it takes as a namespace: it refuses bad URIs."""
+    try:
+        etree.Element(f"{{{text}}}a")
+        etree.fromstring(etree.tostring(etree.Element("a", nsmap={"p": text})))
+    except (ValueError, etree.XMLSyntaxError):
+        return False
+    return bool(text)
 
 
 def _vocabulary(context: JsonValue) -> str:

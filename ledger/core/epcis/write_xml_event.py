@@ -278,7 +278,7 @@ class EventWriter:
         attributes: Pairs = []
         for member, one in value.items():
             at = below(pointer, member)
-            attribute = member if ":" not in member else self._values.names.attribute(member)
+            attribute = self._values.names.attribute(member)
             if attribute is None or member[0:1] in ("@", "#") or isinstance(one, (dict, list)):
                 self._losses.lose(at, f"XML has no attribute for {member}.", one)
             elif one is not None:
