@@ -29,9 +29,8 @@ VOCABULARIES: Final[dict[str, Words]] = {
     "sensor alert": vocabulary.SENSOR_ALERT,
 }
 # A URI (RFC 3986), as a pattern: what extends the standard's names.
-EXTENSION: Final = (
-    r"^[A-Za-z][A-Za-z0-9+.\-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*$"
-)
+_URI_CHARACTERS = r"(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
+EXTENSION: Final = rf"^[A-Za-z][A-Za-z0-9+.\-]*:{_URI_CHARACTERS}(?:#{_URI_CHARACTERS})?$"
 # What the standard spells as bare words in JSON (EPCIS 2.0 section 10.2) has no second spelling.
 _FOREIGN = (
     r"^(?!urn:epcglobal:cbv|https?://(?:ref|ns)\.gs1\.org/cbv/|https?://ns\.gs1\.org/voc/"
