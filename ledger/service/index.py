@@ -49,6 +49,7 @@ class Indexer:
             start, end = state.indexed, min(state.integrated, state.indexed + MAX_ENTRIES)
             if start >= end:
                 return 0
+            end = transaction.bounded(start, end)
             events = transaction.events(start, end)
             clocks = [(-1, state.clock_ms), *transaction.clocks(start, end)]
             rows = [_indexed(event, _clock_before(clocks, event.log_index)) for event in events]

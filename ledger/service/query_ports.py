@@ -53,8 +53,12 @@ class IndexTransaction(Protocol):
         """Return index and ms of the clock entries in [start, end)."""
         ...
 
+    def bounded(self, start: int, end: int) -> int:
+        """Return the end of a span whose events fit in memory: `end`, or less; one event does."""
+        ...
+
     def events(self, start: int, end: int) -> list[LoggedEvent]:
-        """Return the events in [start, end), at most as many bytes as fit in memory and one."""
+        """Return the events in [start, end)."""
         ...
 
     def documents(self, start: int, end: int) -> list[bytes]:

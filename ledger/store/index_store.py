@@ -32,11 +32,15 @@ _STATE = text("""
 """)
 # Of a fact no event is kept; its number stays empty in the index.
 _EVENTS = text("""
-    SELECT log_index, party, event_id, content FROM (
-        SELECT log_index, party, event_id, content,
+    SELECT log_index, party, event_id, content FROM events
+    WHERE log_index >= :start AND log_index < :end ORDER BY log_index
+""")
+_TOO_MUCH = text("""
+    SELECT min(log_index) FROM (
+        SELECT log_index,
             sum(octet_length(content)) OVER (ORDER BY log_index) - octet_length(content) AS before
         FROM events WHERE log_index >= :start AND log_index < :end
-    ) sized WHERE before < :bytes ORDER BY log_index
+    ) sized WHERE before >= :bytes
 """)
 _CLOCKS = text("""
     SELECT log_index, ('x' || encode(substring(entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint AS ms
@@ -56,16 +60,16 @@ _DOCUMENTS = text("""
 class SqlIndexStore:
     """The index over one engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take an engine whose database is migrated."""
-        self._engine = engine
+    def __init__(self, engine: Engine, most_bytes: int = MAX_CONTENT_BYTES) -> None:
+        """Take an engine whose database is migrated, and the bytes of events of a step."""
+        self._engine, self._most_bytes = engine, most_bytes
 
     @contextmanager
     def indexing(self) -> Iterator["SqlIndexing"]:
         """Open a transaction that holds the indexer's lock; leaving it commits."""
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEXER_LOCK})
-            yield SqlIndexing(connection)
+            yield SqlIndexing(connection, self._most_bytes)
 
     def indexed(self) -> int:
         """Return how many entries of the log the index covers."""
@@ -95,9 +99,9 @@ class SqlIndexStore:
 class SqlIndexing:
     """One transaction of the index."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Take a connection inside a transaction."""
-        self._connection = connection
+    def __init__(self, connection: Connection, most_bytes: int = MAX_CONTENT_BYTES) -> None:
+        """Take a connection inside a transaction, and the bytes of events of a step."""
+        self._connection, self._most_bytes = connection, most_bytes
 
     def state(self) -> IndexState:
         """Return how far the index is."""
@@ -108,10 +112,16 @@ class SqlIndexing:
         rows = self._connection.execute(_CLOCKS, {"start": start, "end": end})
         return [(row.log_index, row.ms) for row in rows]
 
+    def bounded(self, start: int, end: int) -> int:
+        """Return the end of a span whose events have the bytes of a step, or are one."""
+        span = {"start": start, "end": end, "bytes": self._most_bytes}
+        first_too_much = self._connection.execute(_TOO_MUCH, span).scalar_one()
+        return end if first_too_much is None else int(first_too_much)
+
     def events(self, start: int, end: int) -> list[LoggedEvent]:
-        """Return the events in [start, end), at most MAX_CONTENT_BYTES and one."""
-        span = {"start": start, "end": end, "bytes": MAX_CONTENT_BYTES}
-        return [LoggedEvent(*row) for row in self._connection.execute(_EVENTS, span)]
+        """Return the events in [start, end)."""
+        rows = self._connection.execute(_EVENTS, {"start": start, "end": end})
+        return [LoggedEvent(*row) for row in rows]
 
     def documents(self, start: int, end: int) -> list[bytes]:
         """Return documents of events in [start, end) which seem to hold master data."""
