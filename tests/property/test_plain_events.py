@@ -102,7 +102,7 @@ def the_long_way(raw: bytes) -> list[DocumentFinding]:
     return deduplicated(check._untold(read, found))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(events())
 def test_no_finding_is_lost_on_the_short_way(event: dict[str, Any]) -> None:
     raw = json.dumps(document(event)).encode()

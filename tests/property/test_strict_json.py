@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger.core import strict_json
@@ -60,6 +60,7 @@ def _typed(value: JsonValue) -> object:
     return type(value), repr(value)
 
 
+@settings(deadline=None)
 @given(JSON_TEXTS)
 @example('{"b":2,"b":3}')
 @example('{"a":1,"a":"\\u0022"}')
@@ -74,6 +75,7 @@ def test_both_readers_agree_on_json(text: str) -> None:
     assert _outcome(parse_json, raw) == _outcome(strict_json._by_clauses, raw)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 @example(b'{"a":"\xff"}')
 def test_both_readers_agree_on_any_bytes(raw: bytes) -> None:
@@ -81,6 +83,7 @@ def test_both_readers_agree_on_any_bytes(raw: bytes) -> None:
         assert _outcome(parse_json, raw) == _outcome(strict_json._by_clauses, raw)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]:," \t\n019.-eE"ab\\u', max_size=40))
 def test_both_readers_agree_on_near_json(text: str) -> None:
     raw = text.encode()
