@@ -245,6 +245,16 @@ EVENTS: dict[str, tuple[list[Any], str, list[str]]] = {
         "flag",
         ["SUSPECT_DIGITAL_LINK"],
     ),
+    "order whose number looks like a date": (
+        [event(bizTransactionList=[{"bizTransaction": "https://erp.example/2024/01/20240501"}])],
+        "flag",
+        ["SUSPECT_DIGITAL_LINK"],
+    ),
+    "short names, CPV and query": (
+        [event(epcList=["https://a.example/x/gtin/09506000134352/22/2A/ser/1?17=271231"])],
+        "accept",
+        [],
+    ),
     "no URI": ([event(epcList=["(01)09506000134352(21)1"])], "reject", ["INVALID_URI"]),
     # times
     "year 9999": ([event(eventTime="9999-12-31T23:59:59Z")], "flag", ["FUTURE_EVENT_TIME"]),

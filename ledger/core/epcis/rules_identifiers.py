@@ -129,6 +129,11 @@ def _wrong_check_digit(identifier: str, value: str) -> Fault:
     link = _LINK.match(identifier)
     path = find_path_of_link(link[1], verify_check_digit=False) if link else None
     ai = path.split("/")[1] if path else ""
+    key = _key_in_link(identifier)
+    if ai == "01" and key and len(key[1]) < _RIGHT_LENGTH["01"] and not _is_of_gs1(identifier):
+        # /2024/01/20240501 of an order system is no GTIN-8.
+        message = f"This link looks like a GTIN, but {key[1]} is none."
+        return Fault("SUSPECT_DIGITAL_LINK", message)
     if ai in CHECK_DIGIT_CODES:
         right = value[:-1] + check_digit(value[:-1])
         if ai == "01":
@@ -160,6 +165,10 @@ def _key_in_link(identifier: str) -> tuple[str, str, str, str] | None:
     return _AI_OF.get(key[1], key[1]), key[2], key[3] or "", key[4] or ""
 
 
+def _is_of_gs1(identifier: str) -> bool:
+    return identifier.lower().startswith(("https://id.gs1.org/", "http://id.gs1.org/"))
+
+
 def _broken_link(identifier: str) -> Fault | None:
     key = _key_in_link(identifier)
     if key is None:
@@ -167,7 +176,6 @@ def _broken_link(identifier: str) -> Fault | None:
     ai, digits, _tail_ai, tail = key
     right = _RIGHT_LENGTH[ai]
     name = _NAMES[ai]
-    ours = identifier.lower().startswith(("https://id.gs1.org/", "http://id.gs1.org/"))
     fits = len(digits) in _GTIN_LENGTHS if ai == "01" else len(digits) == right
     if fits and check_digit(digits[:-1]) == digits[-1]:
         return Fault(
@@ -181,7 +189,7 @@ def _broken_link(identifier: str) -> Fault | None:
             f"{name} {digits} has {right - 1} digits of {right}: 0{digits}?",
             Severity.ERROR,
         )
-    if ours:
+    if _is_of_gs1(identifier):
         return Fault("INVALID_IDENTIFIER", f"{name} has {right} digits, here are {len(digits)}.")
     if len(digits) >= _MANY_DIGITS:
         return Fault(
