@@ -41,9 +41,12 @@ class _Options:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     names = re.findall(r"\{(\w+)", path)
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name, "in": "path", "required": True, "schema": {"type": "string"},
+            "description": "As the other methods of this path take it.",
+        }
         for name in names
-    ]
+    ]  # fmt: skip
 
 
 def discovery() -> APIRouter:

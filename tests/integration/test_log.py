@@ -9,6 +9,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from api.epcis_paths import METHODS
 from ledger.bootstrap import Node
 from ledger.core.merkle import root_hash
 from ledger.worker import Worker
@@ -116,8 +117,11 @@ def test_health_tells_what_waits(
 def test_the_openapi_document_is_complete(api: httpx.Client) -> None:
     document = api.get("/openapi.json").json()
     assert set(document["paths"]) == {
-        "/epcis/capture",
-        "/epcis/capture/{captureID}",
+        *(template.replace(":path}", "}") for template in METHODS),
+        "/webhooks",
+        "/webhooks/{id}",
+        "/webhooks/{id}/deliveries",
+        "/webhooks/{id}/replay",
         "/items/{item}",
         "/items/{item}/proof",
         "/findings",
