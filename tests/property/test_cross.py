@@ -141,6 +141,7 @@ def document_of(listed: Iterable[Event]) -> bytes:
             "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"ex": "x:"}],
             "type": "EPCISDocument",
             "schemaVersion": "2.0",
+            "creationDate": "2026-01-02T03:04:05Z",
             "epcisBody": {"eventList": list(listed)},
         },
         ensure_ascii=False,

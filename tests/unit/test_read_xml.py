@@ -317,7 +317,6 @@ def test_a_bare_event_is_read_whatever_its_namespace() -> None:
         (observed("<parentID>urn:a:b</parentID>"), "MISPLACED_MEMBER", "parentID"),
         (observed().replace("-02T", "-32T"), "INVALID_VALUE", "eventTime"),
         ("<QuantityEvent/>", "UNKNOWN_ELEMENT", ""),
-        ("<extension><x:Event xmlns:x='urn:x'/></extension>", "UNKNOWN_EVENT_TYPE", ""),
         (observed("<quantityList><quantityElement><epcClass>urn:a:b</epcClass><uom>KGM</uom>"
                   "</quantityElement></quantityList>"), "MISSING_ELEMENT", "quantityList/0"),
     ],
@@ -329,6 +328,19 @@ def test_a_fault_of_structure_is_an_error_at_its_place(
     errors = {(o.code, o.pointer, o.event) for o in found.findings if o.severity is Severity.ERROR}
     at = "/epcisBody/eventList/0" + (f"/{pointer}" if pointer else "")
     assert (code, at, 0) in errors
+
+
+def test_what_is_no_event_is_an_error_of_the_document_and_takes_no_place() -> None:
+    strange = "<extension><x:Event xmlns:x='urn:x'/></extension><foo/>"
+    found = read(strange + observed() + strange + observed("<bizStep>1:2</bizStep>"))
+    assert found.pointers == ["/epcisBody/eventList/0", "/epcisBody/eventList/1"]
+    told = [(one.code, one.event) for one in found.findings]
+    unknown = [
+        ("UNKNOWN_EVENT_TYPE", None),
+        ("UNKNOWN_ELEMENT", None),
+        ("UNKNOWN_EVENT_TYPE", None),
+    ]
+    assert told == [*unknown, *unknown, ("INVALID_VALUE", 1)]
 
 
 def test_numbers_that_json_has_not_are_told() -> None:

@@ -227,9 +227,9 @@ class _Stream:
     def _item(self, item: Element) -> Iterator[tuple[Event, str, int]]:
         """Yield the event of a list item, which 1.2 may wrap into one or two extensions."""
         pointer = f"{_LIST_POINTER[self._head.kind]}/{self._count}"
-        self._findings.event = self._count
-        self._check.check_item(item, pointer)
         found = list(_events_of(item))
+        self._findings.event = self._count if found else None
+        self._check.check_item(item, pointer)
         if not found:
             message = f"{local_of(item)} is no event of EPCIS."
             self._findings.add("UNKNOWN_EVENT_TYPE", pointer, message, value=local_of(item))
