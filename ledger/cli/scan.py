@@ -42,15 +42,20 @@ def scan(
 
 def _oracle(file: Path) -> Callable[[str], bool]:
     from ledger.core.barcodes.items import name_item  # noqa: PLC0415 -- as above
+    from ledger.core.barcodes.scans import lot_path  # noqa: PLC0415 -- as above
     from ledger.core.prefix_lengths import PrefixLengths  # noqa: PLC0415 -- as above
 
     lengths = PrefixLengths()
     paths = set()
     for number, text in enumerate(_known_texts(file.read_bytes()), start=1):
         try:
-            paths.add(name_item(text, lengths).path)
+            named = name_item(text, lengths)
         except MalformedError as error:
             raise MalformedError(f"{file}, item {number}", str(error)) from None
+        paths.add(named.path)
+        gtin, lot = named.attributes.get("gtin"), named.attributes.get("lot")
+        if gtin and lot:
+            paths.add(lot_path(gtin, lot))
     return paths.__contains__
 
 

@@ -161,6 +161,17 @@ def test_evidence_is_the_known_item_not_the_likeness() -> None:
     assert swapped.as_json()["elements"]["21"] == "aBc"
 
 
+def test_a_fault_of_the_lot_alone_shows_where_lots_are_known() -> None:
+    item, lot = "/01/09501101530003/21/123", "/01/09501101530003/10/YZ"
+    scan = f"{GTIN}10ZY{GS}21123"
+    assert diagnose(scan, {item}.__contains__).verdict is Verdict.OK
+    found = diagnose(scan, {item, lot}.__contains__)
+    assert found.verdict is Verdict.SUSPECT
+    assert found.diagnosis[0].code == "KEYBOARD_LAYOUT"
+    unknown_lot = f"{GTIN}10AB{GS}21123"
+    assert diagnose(unknown_lot, {item, lot}.__contains__).verdict is Verdict.OK
+
+
 @pytest.mark.parametrize("unit", ["1021", "0", "21", "%25", "<GS>", "]d2", "https://", "(01)", " "])
 def test_long_texts_cost_no_more_than_short(unit: str) -> None:
     text = (unit * MAX_SCAN_CHARACTERS)[:MAX_SCAN_CHARACTERS]

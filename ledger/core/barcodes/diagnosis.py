@@ -16,7 +16,7 @@ from ledger.core.barcodes.application_identifiers import MAX_AI_DIGITS, ROWS
 from ledger.core.barcodes.element_strings import MAX_SCAN_CHARACTERS, find_missing, format_elements
 from ledger.core.barcodes.faults import OUTER, TYPED, Fault, Undone, caps_lock, percent_encoded_text
 from ledger.core.barcodes.refusal import BarcodeError
-from ledger.core.barcodes.scans import Reading, read_scan
+from ledger.core.barcodes.scans import Reading, lot_path, read_scan
 from ledger.core.barcodes.separators import (
     is_evident,
     separator_lost,
@@ -121,19 +121,21 @@ def diagnose(raw: str, known: Known | None = None) -> Diagnosed:
 
     Args:
         raw: what arrived, kept as it is.
-        known: tells known items, where somebody knows them.
+        known: tells known items, where somebody knows them, and their lots as classes.
     """
     try:
         reading = read_scan(raw)
     except BarcodeError as error:
         return _refused(raw, error, known)
-    path = reading.carried.path
     if known is None:
         found = _evident(raw, reading)
-    elif path is not None and known(path):
+    elif not _is_known(reading, known):
+        found = _fewest_faults(raw, reading, lambda one: _is_known(one, known))
+        found = found or _traces(raw, reading)
+    elif _has_known_lot(reading, known):
         found = []
     else:
-        found = _fewest_faults(raw, reading, known) or _traces(raw, reading)
+        found = _fewest_faults(raw, reading, lambda one: _has_known_lot(one, known))
     shown = _shown(found)
     verdict = Verdict.SUSPECT if shown else Verdict.OK
     return Diagnosed(
@@ -144,7 +146,8 @@ def diagnose(raw: str, known: Known | None = None) -> Diagnosed:
 def _refused(raw: str, error: BarcodeError, known: Known | None) -> Diagnosed:
     found: list[_Explanation] = []
     if len(raw) <= MAX_SCAN_CHARACTERS:
-        found = _fewest_faults(raw, None, known)
+        accepted = None if known is None else lambda one: _is_known(one, known)
+        found = _fewest_faults(raw, None, accepted)
         if known is None:
             found = [*_with_evident_faults(found), *found]
     shown = _shown(found) or _likely(raw)
@@ -178,18 +181,20 @@ def _likely(raw: str) -> list[Diagnosis]:
     return []
 
 
-def _fewest_faults(raw: str, reading: Reading | None, known: Known | None) -> list[_Explanation]:
-    """Return the explanations with the fewest faults; those that end in a known item, if any do.
+def _fewest_faults(
+    raw: str, reading: Reading | None, accepted: Callable[[Reading], bool] | None
+) -> list[_Explanation]:
+    """Return the explanations with the fewest faults; those that are accepted, if any are.
 
-    A text that reads well is explained by known items only.
+    A text that reads well is explained by what is accepted only.
     """
     fewest: list[_Explanation] = []
     for found in _explanations(raw, refused=reading is None):
-        sure = [one for one in found if known is not None and _is_known(one, known)]
+        sure = [one for one in found if accepted is not None and accepted(one.reading)]
         if sure:
             return sure
         fewest = fewest or found
-        if fewest and known is None:
+        if fewest and accepted is None:
             break
     return fewest if reading is None else []
 
@@ -250,9 +255,17 @@ def _read(text: str) -> Reading | None:
         return None
 
 
-def _is_known(one: _Explanation, known: Known) -> bool:
-    path = one.reading.carried.path
+def _is_known(reading: Reading, known: Known) -> bool:
+    path = reading.carried.path
     return path is not None and known(path)
+
+
+def _has_known_lot(reading: Reading, known: Known) -> bool:
+    """Ask for the lot beside a serial: a fault may touch it alone, and then the item is known."""
+    gtin, lot = reading.carried.elements.get("01"), reading.carried.lot
+    if not _is_known(reading, known) or gtin is None or lot is None:
+        return _is_known(reading, known)
+    return known(lot_path(gtin, lot))
 
 
 def _shown(found: list[_Explanation]) -> list[Diagnosis]:

@@ -109,6 +109,11 @@ def carried_of(elements: Mapping[str, str]) -> Carried:
     )
 
 
+def lot_path(gtin: str, lot: str) -> str:
+    """Return the path of a lot."""
+    return f"/01/{gtin}/10/{percent_encoded(lot)}"
+
+
 def _path(key: str, elements: Mapping[str, str]) -> str | None:
     path = f"/{key}/{percent_encoded(elements[key])}"
     tail = next((ai for ai in _TAILS.get(key, ()) if ai in elements), None)
