@@ -36,7 +36,7 @@ _DEEP_LINE: Final = b"\n" + b"  " * MAX_DEPTH
 _DIGITS_TO_ZERO: Final = bytes.maketrans(b"-123456789", b"0000000000")
 # Without these there is less to search, and a number still stands behind `":` or a line feed.
 _OF_TEXTS_ONLY: Final = b" ._%;?=&#@" + bytes(range(65, 91)) + bytes(range(97, 123))
-_MEMBER_NUMBER: Final = re.compile(rb'": (-?[0-9][^,\n]*)')
+_LONG_NUMBER: Final = re.compile(rb'": -?[0-9](?:[^,\n]{15}|[^,\n]*e)')
 _UNSURE: Final[JsonValue] = cast("JsonValue", object())
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -100,10 +100,7 @@ def _may_hold_long_number(written: bytes) -> bool:
     bare = written.translate(_DIGITS_TO_ZERO, _OF_TEXTS_ONLY)
     if b"\n0" in bare or bare[:1] == b"0":
         return True
-    if b'":0' not in bare:
-        return False
-    numbers = _MEMBER_NUMBER.findall(written)
-    return any(len(number) >= _SAFE_DIGITS - 1 or b"e" in number for number in numbers)
+    return b'":0' in bare and _LONG_NUMBER.search(written) is not None
 
 
 def _depth(raw: bytes) -> int:
