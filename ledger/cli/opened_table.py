@@ -12,6 +12,7 @@ from ledger.core.epcis.check import check_events
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import Verdict, verdict
 from ledger.core.errors import MalformedError
+from ledger.core.submission import MAX_EVENTS
 from ledger.core.tabular.mapping import TableMapping
 from ledger.core.tabular.rows_to_events import Imported, events_of
 from ledger.core.tabular.table import TableFinding
@@ -50,6 +51,9 @@ def open_table(file: str, mapping: TableMapping) -> OpenedTable:
         )
     created = datetime.fromtimestamp(at_ms // 1000, tz=UTC).isoformat().replace("+00:00", "Z")
     imported = events_of(table, mapping, zones=zone_offset, created=created)
+    if len(imported.rows) > MAX_EVENTS:
+        rule = f"makes at most {MAX_EVENTS} events, as many as one submission has: split it"
+        raise MalformedError("table", rule, len(imported.rows))
     checked = check_events(imported.document, at_ms=at_ms)
     return OpenedTable(
         file=file, mapping=mapping, imported=imported,

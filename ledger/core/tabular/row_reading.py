@@ -64,6 +64,7 @@ class Reading:
         self.groups: dict[tuple[object, ...], Group] = {}
         self.said: Counter[str] = Counter()
         self.errors = 0
+        self.known: dict[tuple[Column, Cell], str] = {}
         self.not_carried: set[Column] = set()
         self.constants = self._constants()
 
@@ -119,13 +120,9 @@ class Reading:
                 cell = self._computed(row.number, column, cell)  # noqa: PLW2901 -- its value
             if cell is None or (isinstance(cell, str) and not cell.strip()):
                 continue
-            try:
-                values[column] = READERS[column](cell, self.mapping)
-            except CellError as error:
-                values.pop(column, None)
-                self.say(row.number, column, error.code, error.message, error.value)
-                continue
-            self._notice(row.number, column, cell)
+            value = self._value(row.number, column, cell)
+            if value is not None:
+                values[column] = value
         kind = values.get(Column.KIND, self.constants.get(Column.KIND))
         fixed = {
             column: text
@@ -133,6 +130,20 @@ class Reading:
             if kind in TRANSFERS or column not in OF_TRANSFERS
         }
         return fixed | values
+
+    def _value(self, row: int, column: Column, cell: Cell) -> str | None:
+        """Return what a cell says; the same text in the same column is read once."""
+        key = (column, cell)
+        if isinstance(cell, str) and key in self.known:
+            return self.known[key]
+        try:
+            value = READERS[column](cell, self.mapping)
+        except CellError as error:
+            self.say(row, column, error.code, error.message, error.value)
+            return None
+        if not self._notice(row, column, cell) and column is not _SERIAL:
+            self.known[key] = value
+        return value
 
     def _computed(self, row: int, column: Column, cell: Formula) -> Cell:
         if cell.value is None:
@@ -146,11 +157,12 @@ class Reading:
             self.say(row, column, "FORMULA", rule, cell.text, Severity.LOW)
         return cell.value
 
-    def _notice(self, row: int, column: Column, cell: Cell) -> None:
+    def _notice(self, row: int, column: Column, cell: Cell) -> bool:
         noticed = number_cell(column, cell)
         if noticed is not None:
             code, severity, message = noticed
             self.say(row, column, code, message, str(cell), severity)
+        return noticed is not None
 
     def _time(self, row: int, values: Values) -> None:
         """Join date, time of day and zone into eventTime and its offset."""
