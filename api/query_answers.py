@@ -13,12 +13,12 @@ from api.items import NO_STORE
 from api.query_request import TOKEN, Asked
 from ledger.clock import now_ms
 from ledger.core.epcis.document import STANDARD_CONTEXT, Document, Event, Format, Kind
-from ledger.core.epcis.epc_format import EpcFormat, in_format, learn_from_event
+from ledger.core.epcis.epc_format import EpcFormat, learn_from_event
 from ledger.core.epcis.write import write_document
 from ledger.core.prefix_lengths import PrefixLengths
 from ledger.core.strict_json import parse_json
 from ledger.core.times import format_time
-from ledger.service.index import with_server_members
+from ledger.service.index import spelt, with_server_members
 from ledger.service.query import EventQueries, Page
 from ledger.service.query_ports import SentEvent
 
@@ -80,15 +80,13 @@ def _converted(
     events = [_event(one) for one in sent]
     for event in events:
         learn_from_event(event, lengths)
-    spelt = [
-        with_server_members(
-            in_format(event, asked.epc_format, lengths), one.event_id, one.record_ms
-        )
+    served = [
+        with_server_members(spelt(event, asked.epc_format, lengths), one.event_id, one.record_ms)
         for event, one in zip(events, sent, strict=True)
     ]
     if asked.format is Format.JSON:
-        return document(list(map(orjson.dumps, spelt)), orjson.dumps(name), at_ms), []
-    written = _query_document(spelt, name, at_ms)
+        return document(list(map(orjson.dumps, served)), orjson.dumps(name), at_ms), []
+    written = _query_document(served, name, at_ms)
     body, findings = write_document(written, asked.format, cbv=asked.cbv_format)
     return body, [quote(one.pointer) for one in findings if one.code == "LOST_IN_CONVERSION"]
 

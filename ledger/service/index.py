@@ -60,8 +60,16 @@ class Indexer:
 
 def rendered(content: Event, event_id: str, record_ms: int) -> bytes:
     """Return an event as it is served where no header asks for anything else."""
-    event = in_format(content, EpcFormat.ALWAYS_GS1_DIGITAL_LINK, _NO_LENGTHS)
+    event = spelt(content, EpcFormat.ALWAYS_GS1_DIGITAL_LINK, _NO_LENGTHS)
     return orjson.dumps(with_server_members(event, event_id, record_ms))
+
+
+def spelt(content: Event, wanted: EpcFormat, lengths: PrefixLengths) -> Event:
+    """Return an event with its GS1 keys as asked; what two spellings named stands once then."""
+    event = in_format(content, wanted, lengths)
+    if wanted is EpcFormat.NEVER_TRANSLATES:
+        return event
+    return {name: _once(value) if name in _EPC_LISTS else value for name, value in event.items()}
 
 
 def with_server_members(event: Event, event_id: str, record_ms: int) -> Event:
@@ -69,18 +77,14 @@ def with_server_members(event: Event, event_id: str, record_ms: int) -> Event:
 
     A context that is the answer's own is left out.
     """
-    served = {
-        name: _once(value) if name in _EPC_LISTS else value
-        for name, value in event.items()
-        if name != "recordTime"
-    }
+    served = {name: value for name, value in event.items() if name != "recordTime"}
     if served.get("@context") in _STANDARD:
         del served["@context"]
     return {**served, "eventID": event_id, "recordTime": format_time(record_ms)}
 
 
 def _once(listed: JsonValue) -> JsonValue:
-    """Return a list of EPCs with each once: two spellings may have become one."""
+    """Return a list of EPCs with each once."""
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         return listed
     return [*{one: None for one in listed if isinstance(one, str)}]
