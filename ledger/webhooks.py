@@ -36,7 +36,10 @@ def resolve(host: str, port: int) -> list[str]:
     Raises:
         OSError: It has none.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError("the host is no name of the DNS") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

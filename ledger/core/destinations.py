@@ -44,7 +44,8 @@ _CLOSED_6: Final = tuple(
 # ... but what IPv6-only networks make of public IPv4 addresses, RFC 6052.
 _NAT64: Final = ip_network("64:ff9b::/96")
 # A host with a colon stands in brackets; a name has no character that two readers take differently.
-_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,252}[0-9A-Za-z])?\.?", re.ASCII)
+_LABEL = r"[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?"
+_NAME = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 
 

@@ -32,7 +32,8 @@ _DUE = text("""
     WHERE NOT s.stopped AND CASE
         WHEN d.id IS NOT NULL THEN d.next_ms <= :at_ms
         WHEN s.kind = 'feed' THEN s.cursor < (SELECT coalesce(max(id), 0) FROM notifications)
-        WHEN s.cursor IS NULL OR s.run_to IS NOT NULL THEN true
+        WHEN s.cursor IS NULL THEN s.initial_ms <= (SELECT clock_ms FROM log_state)
+        WHEN s.run_to IS NOT NULL THEN true
         WHEN s.schedule IS NOT NULL THEN s.next_ms <= :at_ms
         ELSE s.cursor < :last END
     ORDER BY coalesce(d.next_ms, s.notified_ms, s.created_ms) LIMIT :limit

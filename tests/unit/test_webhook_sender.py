@@ -119,6 +119,12 @@ def test_a_name_is_looked_up_again_at_each_attempt(receiver: Receiver) -> None:
     assert receiver.requests == []
 
 
+def test_a_name_that_no_resolver_can_ask_for_is_an_address_that_is_not_there() -> None:
+    for host in ("a..b", "x" * 64, "\u2603" * 64):
+        with pytest.raises(OSError, match="no name of the DNS"):
+            webhooks.resolve(host, 443)
+
+
 def no_address(*_: object) -> list[str]:
     raise socket.gaierror(8, "unknown name")
 
