@@ -62,8 +62,9 @@ _EPCS: Final = """
 class SqlEventStore:
     """The index over a pool of its own."""
 
-    def __init__(self, url: str) -> None:
-        """Take a libpq URL; `start` connects."""
+    def __init__(self, url: str, timeout_ms: int = STATEMENT_TIMEOUT_MS) -> None:
+        """Take a libpq URL, and how long a statement may take; `start` connects."""
+        self._timeout_ms = timeout_ms
         self._pool = AsyncConnectionPool(
             url,
             min_size=1,
@@ -73,7 +74,7 @@ class SqlEventStore:
             configure=_configure,
             kwargs={
                 "autocommit": True,
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+                "options": f"-c statement_timeout={timeout_ms}",
             },
         )
 
@@ -170,7 +171,7 @@ class SqlEventStore:
                 await cursor.execute(statement.encode(), values)
             except QueryCanceled:
                 raise QueryTooComplexError(
-                    f"a query may take {STATEMENT_TIMEOUT_MS // 1000} seconds; ask for less,"
+                    f"a query may take {self._timeout_ms / 1000:g} seconds; ask for less,"
                     " or for a shorter time"
                 ) from None
             return await cursor.fetchall()

@@ -1,5 +1,6 @@
 """Pages stand still while events come in; orders, limits, and what a query is refused for."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -11,9 +12,15 @@ import pytest
 from sqlalchemy import text
 
 from ledger.bootstrap import Node
-from ledger.core.epcis.query import parse_query_string, split_query_string
+from ledger.core.epcis.query import (
+    Query,
+    QueryTooComplexError,
+    parse_query_string,
+    split_query_string,
+)
 from ledger.service.query import MAX_PER_PAGE
 from ledger.store.query_sql import find_events
+from ledger.store.query_store import SqlEventStore
 from ledger.worker import Worker
 from tests.integration.partners import Partner, commission, event, new_item, path_of, ship
 
@@ -282,3 +289,17 @@ def test_a_query_is_answered_by_an_index(node: Node, name: str) -> None:
         plan = json.dumps(rows.scalar_one())
     assert f'"Index Name": "{index}"' in plan
     assert "Seq Scan" not in plan.replace('"Seq Scan", "Parent Relationship": "InitPlan"', "")
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_query_that_takes_too_long_is_too_complex(node: Node) -> None:
+    async def ask() -> None:
+        store = SqlEventStore(node.database_url, timeout_ms=2)
+        await store.start()
+        try:
+            await store.find(Query(order_by="https://example.org#everything"), 31, None)
+        finally:
+            await store.stop()
+
+    with pytest.raises(QueryTooComplexError, match=r"may take 0\.002 seconds"):
+        asyncio.run(ask())
