@@ -82,7 +82,7 @@ class ItemRoutes:
         router = APIRouter(tags=["Items"])
         bundle = {
             "description": "The evidence bundle, canonical JSON (docs/spec/bundle.md).",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
         }
         router.add_api_route(
             "/items/{item:path}/proof", self.proof, methods=["GET"], response_description=GIVEN,

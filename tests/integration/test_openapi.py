@@ -1,9 +1,11 @@
 """The served interface against its own OpenAPI document: no 5xx, nothing undocumented."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -13,6 +15,7 @@ from schemathesis.core.failures import FailureGroup
 
 from api.app import create_app
 from tests.integration.conftest import opened_ledger, serving
+from tests.integration.partners import Partner, commission, new_item, path_of
 
 CHECKED = (
     "not_a_server_error",
@@ -27,6 +30,7 @@ HOST = re.compile(r"(https?:)//[^/?#]*", re.IGNORECASE)
 EXCEPTED = {("not_a_server_error", "DELETE /epcis/nextPageToken/{token}")}
 # Of the standard alone there are more (reference b5): an empty document would pass all else.
 FEWEST_OPERATIONS = 50
+FEWEST_ANSWERS = 30
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +79,40 @@ def test_every_answer_is_documented(mode: GenerationMode, operations: list[Any])
         operations = [one for one in operations if one.query or one.headers or one.body]
     wrong = [one for operation in operations for one in faults(operation, mode)]
     assert not wrong, "\n\n".join(wrong)
+
+
+def test_what_is_there_is_as_documented(
+    api: httpx.Client, captured: Callable[..., Any], partner: Callable[..., Partner],
+    settle: Callable[[], int],
+) -> None:  # fmt: skip
+    maker, item = partner("Documented"), new_item()
+    place = f"https://id.gs1.org/414/{maker.gln}"
+    made = commission(item) | {
+        "disposition": "active", "readPoint": {"id": place}, "bizLocation": {"id": place},
+    }  # fmt: skip
+    job = captured(maker, made)
+    size = settle()
+    api.post("/epcis/queries", json={"name": "documented", "query": {"EQ_action": ["ADD"]}})
+    values = {
+        "captureID": job["captureID"], "eventID": quoted(job["results"][0]["eventID"]),
+        "eventType": "ObjectEvent", "bizStep": "commissioning", "disposition": "active",
+        "epc": quoted(item), "bizLocation": quoted(place), "readPoint": quoted(place),
+        "queryName": "documented", "item": path_of(item)[1:], "size": size,
+        "address": f"0x{maker.address.hex()}", "level": 0, "tile": f"000.p/{size}",
+    }  # fmt: skip
+    schema = schemathesis.openapi.from_dict(api.get("/openapi.json").json())
+    schema.config.update(base_url=str(api.base_url))
+    asked = 0
+    for operation in (found.ok() for found in schema.get_all_operations()):
+        names = set(re.findall(r"{(\w+)", operation.path))
+        if operation.method.upper() == "GET" and names <= values.keys():
+            case = operation.Case(path_parameters={name: values[name] for name in names})
+            response = case.call()
+            assert response.status_code == 200, (operation.label, response.text)
+            case.validate_response(response, checks=[CHECKS.get_one(name) for name in CHECKED])
+            asked += 1
+    assert asked > FEWEST_ANSWERS
+
+
+def quoted(text: str) -> str:
+    return quote(text, safe="")
