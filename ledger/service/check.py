@@ -4,7 +4,7 @@ Pure CPU over bytes, made to run in a process pool: hashing small rows holds the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.core.commitment import commit, content_digest, derive_items_secret
 from ledger.core.epcis.check import check_events
@@ -90,21 +90,30 @@ def _check(
     event: Event, signed: SignedEvent, pointer: str, findings: tuple[DocumentFinding, ...],
     fault: DocumentFinding | None, outer: JsonValue,
 ) -> CheckedEvent:  # fmt: skip
-    def refused(code: str, reason: str) -> CheckedEvent:
-        return CheckedEvent(
-            signed.entry, code=code, reason=reason, findings=findings, pointer=pointer
-        )
+    if fault is None:
+        return replace(recomputed(event, signed, outer), findings=findings, pointer=pointer)
+    reason = f"{fault.pointer or 'document'}: {fault.message}"
+    return CheckedEvent(
+        signed.entry, code=fault.code, reason=reason, findings=findings, pointer=pointer
+    )
 
-    if fault is not None:
-        return refused(fault.code, f"{fault.pointer or 'document'}: {fault.message}")
+
+def recomputed(event: Event, signed: SignedEvent, outer: JsonValue = None) -> CheckedEvent:
+    """Return an event with all that its entry commits to, or with how the entry differs.
+
+    Args:
+        event: E of docs/spec/event.md, whose content nobody judges here.
+        signed: What was sent for it.
+        outer: `@context` of its document.
+    """
     try:
         committed = commit(event, signed.event_secret, signed.spends)
         difference = first_difference(event, signed, committed)
         event_id, hashed = event_name(event, outer)
     except MalformedError as error:
-        return refused("malformed", str(error))
+        return CheckedEvent(signed.entry, code="malformed", reason=str(error))
     if difference is not None:
-        return refused("commitment_mismatch", difference)
+        return CheckedEvent(signed.entry, code="commitment_mismatch", reason=difference)
     content = canonical_json(event)
     return CheckedEvent(
         entry=signed.entry,
@@ -114,8 +123,6 @@ def _check(
         items_secret=derive_items_secret(signed.event_secret),
         items=tuple(committed.items),
         spends=tuple(signed.spends.items()),
-        findings=findings,
-        pointer=pointer,
         event_id=event_id,
         event_hash=hashed,
         has_id="eventID" in event,
