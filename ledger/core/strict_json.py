@@ -33,6 +33,9 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 # How far orjson indents what stands in the innermost container that is allowed.
 _DEEP_LINE: Final = b"\n" + b"  " * MAX_DEPTH
+# One of these is in every number beyond 2^53-1 that orjson writes, and in few texts.
+_SIXTEEN_DIGITS: Final = b"0" * len(str(MAX_SAFE_INTEGER))
+_EXPONENT: Final = b"e+"
 _DIGITS_TO_ZERO: Final = bytes.maketrans(b"-123456789", b"0000000000")
 # Without these there is less to search, and a number still stands behind `":` or a line feed.
 _OF_TEXTS_ONLY: Final = b" ._%;?=&#@" + bytes(range(65, 91)) + bytes(range(97, 123))
@@ -96,7 +99,9 @@ def _find_at_once(raw: bytes) -> JsonValue:
 
 
 def _may_hold_long_number(written: bytes) -> bool:
-    """Tell whether orjson wrote a number beyond fifteen digits, or any outside of an object."""
+    """Tell whether orjson wrote a number beyond 2^53-1; True may be wrong and costs time."""
+    if _EXPONENT not in written and _SIXTEEN_DIGITS not in written.translate(_DIGITS_TO_ZERO):
+        return False
     bare = written.translate(_DIGITS_TO_ZERO, _OF_TEXTS_ONLY)
     if b"\n0" in bare or bare[:1] == b"0":
         return True
