@@ -110,7 +110,8 @@ async def _queried(node: Node) -> list[Event]:
         queries = node.event_queries(store)
         page = await queries.page(Query(), per_page=PER_PAGE, token=None, at_ms=now_ms())
         assert page.token is None
-        return [as_event(event.rendered) for event in page.events]
+        in_order = sorted(page.events, key=lambda event: event.log_index)
+        return [as_event(event.rendered) for event in in_order]
     finally:
         await store.stop()
 

@@ -1,5 +1,6 @@
 """The internal model to bytes: EPCIS 2.0 JSON, 2.0 XML, 1.2 XML (docs/spec/epcis-xml.md)."""
 
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -16,6 +17,7 @@ _RULE: Final = {
     Format.XML_20: "EPCIS 2.0 section 9.5",
     Format.XML_12: "EPCIS 1.2 section 9.5",
 }
+_NAMED_ONCE: Final = frozenset(["epcList", "childEPCs", "inputEPCList", "outputEPCList"])
 _PATH: Final = {
     Kind.CAPTURE: ("epcisBody", "eventList"),
     Kind.QUERY: ("epcisBody", "queryResults", "resultsBody", "eventList"),
@@ -38,8 +40,34 @@ def write_document(
         pointer.
     """
     losses = Losses(_RULE[to])
-    written = _json(document) if to is Format.JSON else write_xml(document, to, cbv, losses)
+    if to is Format.JSON:
+        once = [
+            _named_once(event, document.pointers[i], losses)
+            for i, event in enumerate(document.events)
+        ]
+        written = _json(replace(document, events=once))
+    else:
+        written = write_xml(document, to, cbv, losses)
     return written, losses.found
+
+
+def _named_once(event: Event, pointer: str, losses: Losses) -> Event:
+    """Leave out what a list names again: XML may, JSON may not (EPCIS 2.0 section 10.2)."""
+    for name in sorted(_NAMED_ONCE & event.keys()):
+        listed = event[name]
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            continue
+        seen: set[JsonValue] = set()
+        kept: list[JsonValue] = []
+        for i, one in enumerate(listed):
+            if one in seen:
+                losses.lose(f"{pointer}/{name}/{i}", "JSON names an item once in a list.", one)
+            else:
+                kept.append(one)
+            seen.add(one)
+        if len(kept) < len(listed):
+            event = {**event, name: kept}
+    return event
 
 
 def _json(document: Document) -> bytes:

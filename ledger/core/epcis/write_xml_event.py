@@ -69,6 +69,10 @@ class EventWriter:
         if not isinstance(kind, str) or kind not in self._types or not kind.endswith("Event"):
             self._losses.lose(pointer, f"There is no {kind} in this version.", kind)
             return None
+        if self._version is Format.XML_12 and _only_senses(event):
+            message = "An ObjectEvent of this version names items; this one has sensors only."
+            self._losses.lose(pointer, message, kind)
+            return None
         wrapped = self._version is Format.XML_12 and kind == "TransformationEvent"
         inner = XmlOut(depth + 1 + wrapped)
         self._members(inner, event, kind, pointer, _ABOUT)
@@ -307,3 +311,8 @@ def _wrap(out: XmlOut, name: str, inner: XmlOut) -> None:
         out.begin(name)
         out.take(inner)
         out.end()
+
+
+def _only_senses(event: Event) -> bool:
+    named = event.get("epcList") or event.get("quantityList")
+    return event.get("type") == "ObjectEvent" and "sensorElementList" in event and not named
