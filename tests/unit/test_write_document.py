@@ -236,3 +236,23 @@ def test_writing_changes_nothing_in_what_it_is_given() -> None:
     first = [write_document(found, to) for to in Format]
     assert json.dumps([found.members, list(found.events)]) == before
     assert [write_document(found, to) for to in Format] == first
+
+
+def test_an_event_that_only_senses_is_lost_whole_in_1_2() -> None:
+    sensing = {name: value for name, value in EVENT.items() if name != "epcList"} | {
+        "sensorElementList": [{"sensorReport": [{"type": "Temperature", "value": 4}]}],
+        "readPoint": {"id": "urn:epc:id:sgln:4012345.00005.0"},
+    }
+    found = captured(EVENT, sensing)
+    assert lost(found, Format.XML_12) == ["/epcisBody/eventList/1"]
+    assert len(read_document(write_document(found, Format.XML_12)[0]).events) == 1
+    assert lost(found, Format.XML_20) == []
+
+
+def test_an_item_that_xml_names_twice_is_named_once_in_json() -> None:
+    found = captured(EVENT | {"epcList": [EPC, "urn:x:1", EPC]})
+    assert lost(found, Format.JSON) == ["/epcisBody/eventList/0/epcList/2"]
+    assert read_document(write_document(found, Format.JSON)[0]).events[0]["epcList"] == [
+        EPC, "urn:x:1",
+    ]  # fmt: skip
+    assert lost(found, Format.XML_20) == []
