@@ -17,6 +17,15 @@ _SET_82 = r"""[!"%&'()*+,\-./0-9:;<=>?A-Z_a-z]"""
 _SET_39 = r"[#\-/0-9A-Z]"
 
 
+class CheckDigitError(MalformedError):
+    """A Digital Link has the shape of a key, and a wrong check digit."""
+
+    def __init__(self, ai: str, value: str) -> None:
+        """Name the key by its application identifier."""
+        super().__init__(_FIELD, "check digit must be right", value)
+        self.ai = ai
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
     """One kind of key: `/ai/value` or `/ai/value/tail_ai/tail` and the URN that spells it."""
@@ -185,7 +194,7 @@ def find_path_of_link(path: str, *, verify_check_digit: bool = True) -> str | No
         verify_check_digit: False only where a spelling is wanted that names nothing.
 
     Raises:
-        MalformedError: the shape is that of a key, the check digit is wrong.
+        CheckDigitError: the shape is that of a key, the check digit is wrong.
     """
     tail = _find_tail(path)
     if tail is None:
@@ -241,7 +250,7 @@ def _link_path(row: KeyRow, value: str, qualifier: tuple[str, str], verify: bool
             value = value.rjust(14, "0")
         last = len(row.filler) + row.digits
         if verify and check_digit(value[len(row.filler) : last]) != value[last]:
-            raise MalformedError(_FIELD, "check digit must be right", value)
+            raise CheckDigitError(row.ai, value)
     return _path(row.ai, percent_encoded(value), *qualifier)
 
 

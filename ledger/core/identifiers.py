@@ -10,7 +10,13 @@ from hashlib import sha256
 from typing import Final, NewType
 
 from ledger.core.errors import MalformedError
-from ledger.core.gs1_keys import URN_KEY_NAMES, check_digit, find_path_of_link, path_of_urn
+from ledger.core.gs1_keys import (
+    URN_KEY_NAMES,
+    CheckDigitError,
+    check_digit,
+    find_path_of_link,
+    path_of_urn,
+)
 
 ItemKey = NewType("ItemKey", bytes)
 """32 bytes that name an item in the log and in the item map."""
@@ -30,6 +36,8 @@ _URN = re.compile(
 )
 _LINK = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE | re.ASCII)
 _GS1_HOST = "id.gs1.org"
+# GTIN, SSCC and GLN: the trade sends other keys with wrong check digits, and means something.
+_ALWAYS_RIGHT = frozenset(["01", "00", "414", "417"])
 # The spellings of nearly every pack and pallet, without escapes; all else takes the table.
 _PLAIN_LINK = re.compile(
     r"https://id\.gs1\.org(?:/01/([0-9]{13})([0-9])/21/[A-Za-z0-9\-._]{1,20}"
@@ -60,13 +68,20 @@ def canonical_path(identifier: str) -> str:
         if name.lower() in URN_KEY_NAMES:
             return path_of_urn(form.lower(), name.lower(), rest or "")
     link = _LINK.match(identifier)
-    if link is not None:
-        path_of_link = find_path_of_link(link[2])
-        if path_of_link is not None:
-            return path_of_link
-        if _host(link[1]) == _GS1_HOST:
-            raise MalformedError(_FIELD, f"a link of {_GS1_HOST} must name a GS1 key", identifier)
-    return f"uri:{identifier}"
+    path_of_link = None if link is None else _path_of_link(identifier, link)
+    return f"uri:{identifier}" if path_of_link is None else path_of_link
+
+
+def _path_of_link(identifier: str, link: re.Match[str]) -> str | None:
+    try:
+        path = find_path_of_link(link[2])
+    except CheckDigitError as error:
+        if error.ai in _ALWAYS_RIGHT:
+            raise
+        return None
+    if path is None and _host(link[1]) == _GS1_HOST:
+        raise MalformedError(_FIELD, f"a link of {_GS1_HOST} must name a GS1 key", identifier)
+    return path
 
 
 def _find_plain_path(identifier: str) -> str | None:

@@ -51,7 +51,8 @@ def test_spellings_of_different_objects(row: dict[str, list[str]]) -> None:
     ],
 )
 def test_rows_of_the_format(row: dict[str, Any]) -> None:
-    if row.get("malformed"):
+    # What the log takes as it is, with a wrong check digit, nobody means to ask for.
+    if row.get("malformed") or "wrong check digit" in row["desc"]:
         with pytest.raises(BarcodeError):
             path_of(row["identifier"])
     else:

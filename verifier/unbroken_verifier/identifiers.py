@@ -13,6 +13,9 @@ LINK = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE | re.ASCII)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 GTIN_LENGTHS = {8, 12, 13, 14}
+# Keys whose check digit must be right; any other with a wrong one names itself.
+ALWAYS_RIGHT = {"01", "00", "414", "417"}
+WRONG = "wrong check digit"  # no path begins so
 
 # Pieces of the table: D, c and x of the page.
 C = r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]"
@@ -175,7 +178,7 @@ def canonical_path(identifier: str) -> str:
         path = _from_urn(urn[1].lower(), urn[2].lower(), urn[3] or "")
     elif link := LINK.match(identifier):
         path = _from_link(link[1], link[2])
-    return "uri:" + identifier if path is None else path
+    return "uri:" + identifier if path in (None, WRONG) else path
 
 
 def verify_party_path(path: str) -> None:
@@ -243,8 +246,10 @@ def _from_link(authority: str, raw_path: str) -> str | None:
 def _read_key(segments: list[str]) -> str | None:
     """Canonical path of decoded segments key/value/…; None when they have not that shape.
 
+    WRONG for the shape of another key than GTIN, SSCC or GLN with a wrong check digit.
+
     Raises:
-        RefusedError: the shape, but a wrong check digit.
+        RefusedError: the shape, but a wrong check digit of a GTIN, SSCC or GLN.
     """
     if len(segments) < 2 or len(segments) % 2:  # noqa: PLR2004  pairs
         return None
@@ -261,8 +266,10 @@ def _read_key(segments: list[str]) -> str | None:
     identity = _read_qualifiers(row, names[1:], values[1:])
     if identity is None:
         return None
-    if row.checked:
-        _verify_check_digit(value[: row.checked])
+    if row.checked and check_digit(value[: row.checked - 1]) != value[row.checked - 1]:
+        if key in ALWAYS_RIGHT:
+            raise RefusedError("an identifier has a wrong check digit")
+        return WRONG
     return "".join(f"/{name}/{_encoded(part)}" for name, part in [(key, value), *identity])
 
 
@@ -291,11 +298,6 @@ def check_digit(digits: str) -> str:
     """GS1 check digit: weights 3, 1, 3, … from the right."""
     total = sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(digits[::-1]))
     return str(-total % 10)
-
-
-def _verify_check_digit(digits: str) -> None:
-    if check_digit(digits[:-1]) != digits[-1]:
-        raise RefusedError("an identifier has a wrong check digit")
 
 
 def _decoded(segment: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ledger.core.epcis.finding import Severity
 from ledger.core.errors import MalformedError
-from ledger.core.gs1_keys import check_digit, find_path_of_link
+from ledger.core.gs1_keys import CheckDigitError, check_digit, find_path_of_link
 from ledger.core.identifiers import canonical_path
 
 CHECK_DIGIT_CODES: Final = {
@@ -153,6 +153,12 @@ def _foreign(identifier: str) -> Fault | None:
         return Fault(
             "UNKNOWN_EPC_SCHEME", f"urn:epc:{form}:{scheme} is no pure identity that is known."
         )
+    link = _LINK.match(identifier)
+    if link is not None:
+        try:
+            find_path_of_link(link[1])
+        except CheckDigitError as error:
+            return _wrong_check_digit(identifier, str(error.value))
     return _broken_link(identifier)
 
 
