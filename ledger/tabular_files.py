@@ -15,8 +15,6 @@ from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
 
 from ledger.core.errors import MalformedError
 from ledger.core.tabular.mapping import TableMapping
@@ -160,6 +158,8 @@ def _read_xlsx(raw: bytes, sheet: str | None) -> list[TableRow]:
 
 def _sheet_rows(raw: bytes, sheet: str | None, *, computed: bool) -> Iterator[TableRow]:
     """Yield a sheet's rows; `computed` gives a formula's value instead of the formula."""
+    import openpyxl  # noqa: PLC0415 -- a quarter of a second, for workbooks only
+
     book = openpyxl.load_workbook(
         io.BytesIO(raw), read_only=True, data_only=computed, keep_links=False
     )
@@ -241,6 +241,8 @@ def _guarded(cell: str) -> str:
 
 def write_xlsx(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     """Return an XLSX file whose every cell is text: nothing is run, no zero is lost."""
+    import openpyxl  # noqa: PLC0415 -- late, as above
+
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("events")
     for row in (header, *rows):
@@ -253,6 +255,8 @@ def write_xlsx(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 def _text_cell(sheet: object, text: str) -> object:
     if not text:
         return None
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 -- late, as above
+
     cell = WriteOnlyCell(sheet)
     cell.value = text
     cell.data_type = "s"
