@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-
 from ledger.core.errors import MalformedError
 from ledger.core.tabular.mapping import TableMapping
 from ledger.core.tabular.table import Cell, Formula, Table, TableRow
