@@ -72,7 +72,7 @@ def _compared(what: str, raws: list[bytes], at_ms: int, is_valid: IsValid, pairs
         events += len(checked.document.events) if checked.document else 0
     ratios, ours, peers = [], [], []
     for _ in range(pairs):
-        our, _ = cpu_of(lambda: [check_bytes(raw, at_ms=at_ms) for raw in raws])
+        our, _ = cpu_of(lambda: [check_bytes(raw, at_ms=at_ms).verdict for raw in raws])
         peer, _ = cpu_of(lambda: [is_valid(orjson.loads(raw)) for raw in raws])
         ratios.append(our / peer)
         ours.append(our / events * 1e6)

@@ -187,17 +187,21 @@ def _check_event(
     event, pointer = document.events[position], document.pointers[position]
     report = Report(pointer, position)
     kind = event.get("type")
+    is_modelled = plain
     if plain:
         judge_rare(event, report)
     else:
         if isinstance(kind, str) and kind in MEMBERS:
             report.found.extend(_of_model(document, kind, event, report))
+            is_modelled = not report.found
         judge_event(event, report)
     judge_times(event, at_ms, report)
     if "recordTime" in event and document.kind is not Kind.QUERY:
         message = "The repository's own recordTime counts; this one is kept and ignored."
         report.add("RECORD_TIME_IGNORED", "/recordTime", event["recordTime"], message)
-    _check_names(document, event, context, report)
+    prefixes = _check_context(document, event, context, report)
+    if not (is_modelled and are_names_bound(event, prefixes)):
+        _check_names(event, prefixes, report)
     return report.found
 
 
@@ -211,7 +215,10 @@ def _of_model(document: Document, kind: str, event: Event, report: Report) -> li
     ]
 
 
-def _check_names(document: Document, event: Event, context: Context, report: Report) -> None:
+def _check_context(
+    document: Document, event: Event, context: Context, report: Report
+) -> frozenset[str]:
+    """Check an event's own context; return the prefixes that are bound in the event."""
     prefixes = context.prefixes
     if "@context" in event and not inherited(event, document.members):
         own = read_context(event["@context"])
@@ -221,8 +228,10 @@ def _check_names(document: Document, event: Event, context: Context, report: Rep
     elif "@context" not in event and document.kind in (Kind.EVENT, Kind.EVENTS):
         message = "An event outside of a document has its own @context."
         report.add("MISSING_CONTEXT", "/@context", None, message)
-    if are_names_bound(event, prefixes):
-        return
+    return prefixes
+
+
+def _check_names(event: Event, prefixes: frozenset[str], report: Report) -> None:
     told = {one.pointer for one in report.found}
     for one in name_faults(event, prefixes):
         if report.pointer + one.path not in told:

@@ -7,6 +7,7 @@ a time or an extension was spelt, one fact has one text.
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -90,10 +91,14 @@ def decimal(value: JsonValue) -> Decimal | None:
 
 def find_time_ms(value: JsonValue) -> int | None:
     """Return an instant as ms since 1970, None for what is no EPCIS time."""
-    if not isinstance(value, str) or "T" not in value:
-        return None
+    return _find_time_ms(value) if isinstance(value, str) and "T" in value else None
+
+
+# A document repeats few times: those of an event, of its sensors and of its declaration.
+@lru_cache(maxsize=256)
+def _find_time_ms(text: str) -> int | None:
     try:
-        return event_time_ms(value)
+        return event_time_ms(text)
     except MalformedError:
         return None
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from ledger.core.epcis.codes import finding
+from ledger.core.epcis.compared import find_time_ms
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import DocumentFinding, Severity
 from ledger.core.epcis.rules import Report
@@ -69,17 +70,22 @@ def _judge_instant(
 ) -> None:
     if not isinstance(value, str):
         return
-    try:
-        instant = event_time_ms(value)
-    except MalformedError as error:
-        message = f"The ledger keeps instants from 1970 to 9999: a time {error.rule}."
-        report.add("INVALID_TIME", path, value, message)
-        return
-    if instant > at_ms + FUTURE_TOLERANCE_MS:
+    instant = find_time_ms(value)
+    if instant is None:
+        _refuse_time(value, path, report)
+    elif instant > at_ms + FUTURE_TOLERANCE_MS:
         message = "This time is more than 300 seconds ahead of the present."
         report.add("FUTURE_EVENT_TIME", path, value, message)
     elif stale and instant < at_ms - STALE_AFTER_MS:
         report.add("STALE_EVENT", path, value, _STALE_MESSAGE)
+
+
+def _refuse_time(value: str, path: str, report: Report) -> None:
+    try:
+        event_time_ms(value)
+    except MalformedError as error:
+        message = f"The ledger keeps instants from 1970 to 9999: a time {error.rule}."
+        report.add("INVALID_TIME", path, value, message)
 
 
 def deduplicated(findings: Iterable[DocumentFinding]) -> list[DocumentFinding]:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.core.epcis.codes import finding, shown
+from ledger.core.epcis.compared import find_time_ms
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.rules_identifiers import Known, find_path, look_up, may_be_class
-from ledger.core.errors import MalformedError
-from ledger.core.events import event_time_ms
 from ledger.core.strict_json import JsonValue
 
 ITEM_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
@@ -28,7 +27,7 @@ _REFERENCES: Final = {
 _ONCE_IN_SENSOR: Final = (
     "time", "deviceID", "deviceMetadata", "rawData", "dataProcessingMethod",
 )  # fmt: skip
-_MEASURED: Final = ("value", "minValue", "maxValue", "meanValue", "sDev", "percValue")
+_MEASURED: Final = frozenset(["value", "minValue", "maxValue", "meanValue", "sDev", "percValue"])
 _SENSOR_TIMES: Final = ("time", "startTime", "endTime")
 
 
@@ -269,15 +268,8 @@ def _judge_dispositions(event: Event, report: Report) -> None:
                 report.add("PERSISTENT_DISPOSITION_CONTRADICTION", path, one, message)
 
 
-def _instant(value: JsonValue) -> int | None:
-    try:
-        return event_time_ms(value)
-    except MalformedError:
-        return None
-
-
 def _judge_sensors(event: Event, report: Report) -> None:
-    happened = _instant(event.get("eventTime"))
+    happened = find_time_ms(event.get("eventTime"))
     for path, element in elements(event, "sensorElementList"):
         metadata = element.get("sensorMetadata")
         metadata = metadata if isinstance(metadata, dict) else {}
@@ -285,8 +277,9 @@ def _judge_sensors(event: Event, report: Report) -> None:
         for below, reading in elements(element, "sensorReport"):
             here = path + below
             _judge_sensor_times(reading, here, happened, report)
-            _judge_repeated(metadata, reading, here, report)
-            if "uom" not in reading and any(name in reading for name in _MEASURED):
+            if metadata:
+                _judge_repeated(metadata, reading, here, report)
+            if "uom" not in reading and not _MEASURED.isdisjoint(reading):
                 message = "A measured value needs its unit."
                 report.add("SENSOR_VALUE_WITHOUT_UOM", here, None, message)
             _judge_device(reading, here, report)
@@ -314,13 +307,14 @@ def _judge_repeated(
 
 def _judge_device(sensed: dict[str, JsonValue], path: str, report: Report) -> None:
     for name in ("deviceID", "deviceMetadata"):
-        _judge_one(sensed.get(name), f"{path}/{name}", report)
+        if name in sensed:
+            _judge_one(sensed[name], f"{path}/{name}", report)
 
 
 def _judge_sensor_times(
     sensed: dict[str, JsonValue], path: str, happened: int | None, report: Report
 ) -> None:
-    times = {name: _instant(sensed[name]) for name in _SENSOR_TIMES if name in sensed}
+    times = {name: find_time_ms(sensed[name]) for name in _SENSOR_TIMES if name in sensed}
     if not times:
         return
     for name, instant in times.items():
@@ -338,8 +332,8 @@ def _judge_declaration(event: Event, report: Report) -> None:
     if not isinstance(declaration, dict):
         return
     declared, happened = (
-        _instant(declaration.get("declarationTime")),
-        _instant(event.get("eventTime")),
+        find_time_ms(declaration.get("declarationTime")),
+        find_time_ms(event.get("eventTime")),
     )
     if declared is not None and happened is not None and declared < happened:
         message = "The error was declared before the event happened."

@@ -5,6 +5,7 @@ standard another meaning would make two readers see two events, so it is refused
 known without the network is said and ignored.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, cast
@@ -12,7 +13,7 @@ from typing import Final, cast
 import orjson
 
 from ledger.core.epcis.document import STANDARD_CONTEXT, Event
-from ledger.core.epcis.schema import SCHEMAS
+from ledger.core.epcis.schema import MEMBERS, SCHEMAS
 from ledger.core.strict_json import JsonValue
 
 KNOWN_CONTEXTS: Final = frozenset(
@@ -57,6 +58,11 @@ def _terms() -> frozenset[str]:
 
 
 TERMS: Final = _terms()
+# What holds no extension in an event that its schema takes.
+_CLOSED: Final = frozenset(
+    ["@context", "certificationInfo", "persistentDisposition", "bizTransactionList", "sourceList",
+     "destinationList", *(name for own in MEMBERS.values() for name in own if name != "ilmd")]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,22 +178,20 @@ def _escaped(name: str) -> str:
 
 
 def are_names_bound(event: Event, prefixes: frozenset[str]) -> bool:
-    """Tell at once that name_faults has nothing to say; False says nothing."""
-    names: set[str] = set()
-    pending: list[JsonValue] = [value for value in event.values() if type(value) in _CONTAINERS]
-    for name in event:
-        if ":" in name and not _is_bound(name, prefixes):
-            return False
-    shared = event.get("@context")
-    while pending:
-        node = pending.pop()
-        if node is shared:
-            continue
+    """Tell at once that name_faults has nothing to say of an event that its schema takes.
+
+    False says nothing.
+    """
+    names: set[str] = {name for name in event if ":" in name}
+    pending: list[JsonValue] = [
+        value for name, value in event.items() if type(value) in _CONTAINERS and name not in _CLOSED
+    ]
+    for node in pending:
+        inner: Iterable[JsonValue] = cast("list[JsonValue]", node)
         if isinstance(node, dict):
             names.update(node)
-            pending += [value for value in node.values() if type(value) in _CONTAINERS]
-        elif isinstance(node, list):
-            pending += [value for value in node if type(value) in _CONTAINERS]
+            inner = node.values()
+        pending += [value for value in inner if type(value) in _CONTAINERS]
     return "@context" not in names and all(
         _is_bound(name, prefixes) for name in names if ":" in name
     )

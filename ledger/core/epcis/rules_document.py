@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ledger.core.epcis.codes import finding
+from ledger.core.epcis.compared import find_time_ms
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.rules import ITEM_LISTS, QUANTITY_LISTS, elements, texts
 from ledger.core.epcis.rules_identifiers import find_path
 from ledger.core.errors import MalformedError
-from ledger.core.events import event_time_ms
 from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue
 
@@ -106,7 +106,7 @@ def _cycles(events: Sequence[Event], pointers: Sequence[str]) -> Iterator[Docume
     wanted = {find_path(parent) for parent in parents} - {None}
     tails = {_tail(parent) for parent in parents}
     packed = _Packed()
-    for i in sorted(links, key=lambda i: (_instant(events[i]) or 0, i)):
+    for i in sorted(links, key=lambda i: (find_time_ms(events[i].get("eventTime")) or 0, i)):
         parent = find_path(str(events[i]["parentID"]))
         if parent is None:
             continue
@@ -172,13 +172,6 @@ def _tail(identifier: str) -> str:
     return identifier[max(identifier.rfind("."), identifier.rfind("/")) + 1 :]
 
 
-def _instant(event: Event) -> int | None:
-    try:
-        return event_time_ms(event.get("eventTime"))
-    except MalformedError:
-        return None
-
-
 def _makes(event: Event) -> tuple[str, ...]:
     """Return the members that name what comes into being with an event."""
     if "errorDeclaration" in event:
@@ -193,7 +186,7 @@ def _out_of_order(events: Sequence[Event], pointers: Sequence[str]) -> Iterator[
     """Yield uses of an item before the event of this document by which it came into being."""
     if not any(_makes(event) for event in events) or _are_made_first(events):
         return
-    times = [_instant(event) for event in events]
+    times = [find_time_ms(event.get("eventTime")) for event in events]
     made = _times_of_making(events, times)
     for i, (event, time) in enumerate(zip(events, times, strict=True)):
         if time is None:
