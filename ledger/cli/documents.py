@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ledger.cli.finding_view import print_findings
 from ledger.cli.output import Output
 from ledger.core.epcis.finding import DocumentFinding, Severity, verdict
 from ledger.core.errors import MalformedError
@@ -68,9 +69,12 @@ def file_row(file: str, findings: Sequence[DocumentFinding]) -> dict[str, Any]:
 
 
 def print_files(output: Output, rows: Sequence[dict[str, Any]]) -> None:
-    """Print file rows: whole for programs, one line a finding for people."""
+    """Print file rows: whole for programs, in a pipe one line a finding, a view in a terminal."""
     if output.as_json or output.as_lines:
         output.rows(rows, ())
+        return
+    if output.out.is_terminal:
+        print_findings(output.out, rows)
         return
     lines = []
     for row in rows:

@@ -59,7 +59,7 @@ class Output:
             self.out.print(_table(rows, columns))
         else:
             for row in rows:
-                self._write("\t".join(_flat(shown(row.get(name))) for name in columns))
+                self._write("\t".join(flat(shown(row.get(name))) for name in columns))
 
     def texts(self, texts: Sequence[str]) -> None:
         """Print texts, one a line; JSON alone has them to the letter."""
@@ -67,7 +67,7 @@ class Output:
             self._write(format_json(list(texts)))
             return
         for text in texts:
-            self._write(format_json(text) if self.as_lines else _flat(text))
+            self._write(format_json(text) if self.as_lines else flat(text))
 
     def record(self, record: Row) -> None:
         """Print one thing and its members; a member that holds members is indented."""
@@ -85,7 +85,7 @@ class Output:
         if self.out.is_terminal:
             self.out.print(Text(f"{name:<22}", style="bold"), _coloured(shown(value)))
         else:
-            self._write(f"{name}\t{_flat(shown(value))}")
+            self._write(f"{name}\t{flat(shown(value))}")
 
     def _write(self, line: str) -> None:
         # Not through rich, which would wrap lines and read brackets as markup.
@@ -164,7 +164,7 @@ def write_bytes(content: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _flat(text: str) -> str:
+def flat(text: str) -> str:
     """Keep a field in its line and column; attack: control characters that command a terminal."""
     return "".join(one if one.isprintable() else " " for one in text)
 
@@ -174,7 +174,7 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
     for name in columns:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(_coloured(_flat(shown(row.get(name)))) for name in columns))
+        table.add_row(*(_coloured(flat(shown(row.get(name)))) for name in columns))
     return table
 
 
