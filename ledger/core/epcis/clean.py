@@ -3,7 +3,7 @@
 For who asks for a verdict only. What is not clean may still be right; check.py tells.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from jsonschema_rs import Draft7Validator, RegexOptions
@@ -72,7 +72,7 @@ def is_clean(value: JsonValue, *, at_ms: int) -> bool:
         value: From parse_json.
         at_ms: Present time in ms since 1970.
     """
-    if not _VALIDATOR.is_valid(value):
+    if not (_begins_lately(value, at_ms) and _VALIDATOR.is_valid(value)):
         return False
     # The schema has told what every member is.
     document: Any = value
@@ -94,3 +94,12 @@ def is_clean(value: JsonValue, *, at_ms: int) -> bool:
     if links and not are_links_right(links):
         return False
     return not judge_together(events, [""] * len(events))
+
+
+def _begins_lately(value: JsonValue, at_ms: int) -> bool:
+    """Tell whether the first event's time is unremarkable: of an old file no more is asked."""
+    try:
+        document = cast("dict[str, Any]", value)
+        return is_unremarkable(document["epcisBody"]["eventList"][0]["eventTime"], at_ms)
+    except (LookupError, TypeError, ValueError):
+        return False
