@@ -80,7 +80,7 @@ def is_clean(value: JsonValue, *, at_ms: int) -> bool:
     context = document["@context"]
     if len(events) > MAX_EVENTS or read_context(context).faults:
         return False
-    if 2 * len(orjson.dumps(context)) * len(events) > MAX_CONTEXT_BYTES:
+    if len(events) > 1 and 2 * len(orjson.dumps(context)) * len(events) > MAX_CONTEXT_BYTES:
         return False
     links: list[str] = []
     for event in events:

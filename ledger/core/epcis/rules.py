@@ -31,7 +31,7 @@ _MEASURED: Final = frozenset(["value", "minValue", "maxValue", "meanValue", "sDe
 _SENSOR_TIMES: Final = ("time", "startTime", "endTime")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """Collects the findings of one event."""
 
