@@ -33,14 +33,11 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 # How far orjson indents what stands in the innermost container that is allowed.
 _DEEP_LINE: Final = b"\n" + b"  " * MAX_DEPTH
-# One of these is in every number beyond 2^53-1 that orjson writes, and in few texts.
-_SIXTEEN_DIGITS: Final = b"0" * len(str(MAX_SAFE_INTEGER))
-_EXPONENT: Final = b"e+"
-_DIGITS_TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
-_SIGNED_TO_ZERO: Final = bytes.maketrans(b"-123456789", b"0000000000")
-# Without these there is less to search, and a number still stands behind `":` or a line feed.
-_OF_TEXTS_ONLY: Final = b" ._%;?=&#@" + bytes(range(65, 91)) + bytes(range(97, 123))
-_LONG_NUMBER: Final = re.compile(rb'": -?[0-9](?:[^,\n]{15}|[^,\n]*e)')
+# Digits and signs as zeros. One of the two is in every number beyond 2^53-1 that orjson writes in a
+# container, behind the space that it puts before any number; few texts have either.
+_TO_ZERO: Final = bytes.maketrans(b"-123456789", b"0000000000")
+_LONG_NUMBER: Final = b" " + b"0" * len(str(MAX_SAFE_INTEGER))
+_EXPONENT: Final = b"0e+0"
 _UNSURE: Final[JsonValue] = cast("JsonValue", object())
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -101,12 +98,8 @@ def _find_at_once(raw: bytes) -> JsonValue:
 
 def _may_hold_long_number(written: bytes) -> bool:
     """Tell whether orjson wrote a number beyond 2^53-1; True may be wrong and costs time."""
-    if _EXPONENT not in written and _SIXTEEN_DIGITS not in written.translate(_DIGITS_TO_ZERO):
-        return False
-    bare = written.translate(_SIGNED_TO_ZERO, _OF_TEXTS_ONLY)
-    if b"\n0" in bare or bare[:1] == b"0":
-        return True
-    return b'":0' in bare and _LONG_NUMBER.search(written) is not None
+    zeroed = written.translate(_TO_ZERO)
+    return _LONG_NUMBER in zeroed or _EXPONENT in zeroed or zeroed[:1] == b"0"
 
 
 def _depth(raw: bytes) -> int:
