@@ -123,6 +123,10 @@ LABEL = f"]d2{GTIN}1728013110AB-123{GS}21ABC12"
         (type_on(LABEL.replace(GS, ""), US_ON_AZERTY), "refused", "SEPARATOR_LOST", LABEL),
         ("https://s.example/?code=%5Dd20109501101530003", "refused", "WRAPPED_URL",
          "]d20109501101530003"),
+        (f"https://s.example/?c={GTIN}21A/B%1D10L%1D17280131", "refused", "WRAPPED_URL",
+         f"{GTIN}21A/B{GS}10L{GS}17280131"),
+        (f"https://s.example/?c={GTIN}21/B&id=1234", "refused", "WRAPPED_URL", f"{GTIN}21/B"),
+        (f"https://s.example/p/{GTIN}21A/B?id=1234", "refused", "WRAPPED_URL", f"{GTIN}21A/B"),
         ("+a123bjc5d6e71g", "refused", "CAPS_LOCK", "+A123BJC5D6E71G"),
         (f"]d1{GTIN}21A", "suspect", "NOT_A_GS1_SYMBOL", f"]d1{GTIN}21A"),
     ],
@@ -134,6 +138,67 @@ def test_faults_by_name(raw: str, verdict: str, code: str, meant: str | None) ->
     assert code in {one["code"] for one in found["diagnosis"]}
     texts = [one.get("suggestion", {}).get("text") for one in found["diagnosis"]]
     assert meant in texts
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "meant"),
+    [
+        (LABEL.replace(GS, ""), "SEPARATOR_LOST", LABEL),
+        ("9501101530003", "", ""),
+        ("90349995486249241", "LEADING_ZERO_STRIPPED", "00090349995486249241"),
+        ("https://id.gs1.org/01/9501101530003/21/A?17=280131", "LEADING_ZERO_STRIPPED",
+         "https://id.gs1.org/01/09501101530003/21/A?17=280131"),
+        ("https://x.example/gtin/950110153007/lot/A", "LEADING_ZERO_STRIPPED",
+         "https://x.example/gtin/00950110153007/lot/A"),
+        ("https://x.example/01/96385074", "LEADING_ZERO_STRIPPED",
+         "https://x.example/01/00000096385074"),
+        ("https://id.gs1.org/01/09501101530003/21/A? 17=280131", "WHITESPACE",
+         "https://id.gs1.org/01/09501101530003/21/A?17=280131"),
+    ],
+)  # fmt: skip
+def test_a_list_of_other_items_takes_no_evidence_away(raw: str, code: str, meant: str) -> None:
+    alone = diagnose(raw)
+    assert diagnose(raw, {"/01/09506000134352/21/1"}.__contains__) == alone
+    assert alone.verdict is (Verdict.SUSPECT if code else Verdict.OK)
+    assert [(one.code, (one.suggestion or {})["text"]) for one in alone.diagnosis] == (
+        [(code, meant)] if code else []
+    )
+
+
+def test_explanations_of_refused_scans_are_the_same_with_a_list_of_other_items() -> None:
+    scan = LABEL.replace(GS, "")[:-5] + "ABCDEFGHIJ"
+    typed = type_on(LABEL.replace(GS, ""), US_ON_AZERTY)
+    for raw in (scan, typed):
+        found = diagnose(raw, {"/01/09506000134352/21/1"}.__contains__)
+        assert "SEPARATOR_LOST" in {one.code for one in found.diagnosis}
+        assert found == diagnose(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "codes"),
+    [
+        ("https://id.gs1.org/01/09501101530003/21/A?17=280131", []),
+        ("https://id.gs1.org/01/9501101530003/21/A", ["LEADING_ZERO_STRIPPED"]),
+        ("https://id.gs1.org/01/09501101530003/21/A? 17=280131", ["WHITESPACE"]),
+        (f"{GTIN}21A{GS}10L<GS>17280131", ["SEPARATOR_REPLACED"]),
+    ],
+)
+def test_a_list_clears_its_item_but_no_spelling_that_no_label_has(
+    raw: str, codes: list[str]
+) -> None:
+    found = diagnose(raw, {"/01/09501101530003/21/A"}.__contains__)
+    assert [one.code for one in found.diagnosis] == codes
+
+
+@pytest.mark.parametrize("mistyping", [Mistyping("US", "QWERTZ"), Mistyping("QWERTZ", "US")])
+def test_where_a_separator_was_lost_y_and_z_may_be_swapped(mistyping: Mistyping) -> None:
+    label = f"{GTIN}1728013110AB12{GS}21YAZ123"
+    raw = type_on(label.replace(GS, ""), mistyping)
+    found = diagnose(raw)
+    assert found.verdict is Verdict.SUSPECT
+    meant = {(one.code, (one.suggestion or {})["text"]) for one in found.diagnosis}
+    assert {("SEPARATOR_LOST", label), ("KEYBOARD_LAYOUT", label)} <= meant
+    assert found.diagnosis[0].code == "SEPARATOR_LOST"
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,18 @@ from typing import Any, Final
 
 from ledger.core.barcodes.application_identifiers import MAX_AI_DIGITS, ROWS
 from ledger.core.barcodes.element_strings import MAX_SCAN_CHARACTERS, find_missing, format_elements
-from ledger.core.barcodes.faults import OUTER, TYPED, Fault, Undone, caps_lock, percent_encoded_text
+from ledger.core.barcodes.evidence import (
+    Explanation,
+    evident_faults,
+    find_reading,
+    misspelt_link,
+    shown_separators,
+    with_swapped_keys,
+)
+from ledger.core.barcodes.faults import OUTER, TYPED, Fault, Undone
 from ledger.core.barcodes.refusal import BarcodeError
 from ledger.core.barcodes.scans import Reading, lot_path, read_scan
 from ledger.core.barcodes.separators import (
-    is_evident,
     separator_lost,
     separator_replaced,
     separator_replaced_by_data,
@@ -77,16 +84,6 @@ class Diagnosed:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Explanation:
-    undone: tuple[Undone, ...]
-    reading: Reading
-
-    @property
-    def text(self) -> str:
-        return self.undone[-1].text
-
-
 # Three faults at once: layout, Caps Lock and lost separators come together, more is another text.
 # Where the text reads well and only a known item can tell, the third costs more than it finds.
 _MAX_FAULTS, _MAX_FAULTS_UNSEEN = 3, 2
@@ -106,13 +103,10 @@ _DATA_START = re.compile(
 _UNMISTAKABLE = re.compile(
     r"https?://[\w.-]+/|urn:epc:|\[\)>|\](?:d2|C1|Q3|e0)[0-9]{4}|\(0[01]\)[0-9]{8}|0[01][0-9]{12}"
 )
-_UPPER_HOST = re.compile(r"HTTPS?://[^a-z/]+(/.*[a-z].*)", re.DOTALL)
-_ONLY_ENCODED = re.compile(r"(?:[A-Za-z0-9\-._~]|%(?:2[0-9A-F]|3[A-F]|40|5F|7E))*")
 _LINK_CUT_SHORT = re.compile(
     r"https?://[^?#]+/(?:01/[0-9]{0,13}|00/[0-9]{0,17}|01/[0-9]{14}/[0-9]*/?)"
 )
 _TOO_SHORT: Final = frozenset({"VALUE_TOO_SHORT", "EMPTY_VALUE", "LEADING_ZERO_STRIPPED"})
-_PLAIN_SYMBOLS: Final = frozenset({"]d1", "]C0", "]Q1", "]Q2"})
 _MAX_SERIAL: Final = 20
 
 
@@ -127,29 +121,33 @@ def diagnose(raw: str, known: Known | None = None) -> Diagnosed:
         reading = read_scan(raw)
     except BarcodeError as error:
         return _refused(raw, error, known)
-    if known is None:
-        found = _evident(raw, reading)
-    elif not _is_known(reading, known):
-        found = _fewest_faults(raw, reading, lambda one: _is_known(one, known))
-        found = found or _traces(raw, reading)
-    elif _has_known_lot(reading, known):
-        found = []
-    else:
-        found = _fewest_faults(raw, reading, lambda one: _has_known_lot(one, known))
-    shown = _shown(found)
+    shown = _shown(_faults_of_read(raw, reading, known))
     verdict = Verdict.SUSPECT if shown else Verdict.OK
     return Diagnosed(
         raw=raw, verdict=verdict, reading=reading, diagnosis=(*shown, *_notes(reading))
     )
 
 
+def _faults_of_read(raw: str, reading: Reading, known: Known | None) -> list[Explanation]:
+    """Return what explains a scan that reads well; a list clears its own items and no others."""
+    if known is None:
+        return with_swapped_keys(evident_faults(raw, reading))
+    if not _is_known(reading, known):
+        found = _fewest_faults(raw, reading, lambda one: _is_known(one, known))
+        return found or with_swapped_keys(evident_faults(raw, reading))
+    if _has_known_lot(reading, known):
+        return misspelt_link(raw, reading)
+    found = _fewest_faults(raw, reading, lambda one: _has_known_lot(one, known))
+    return found or misspelt_link(raw, reading) or shown_separators(raw, reading)
+
+
 def _refused(raw: str, error: BarcodeError, known: Known | None) -> Diagnosed:
-    found: list[_Explanation] = []
+    found: list[Explanation] = []
     if len(raw) <= MAX_SCAN_CHARACTERS:
         accepted = None if known is None else lambda one: _is_known(one, known)
         found = _fewest_faults(raw, None, accepted)
-        if known is None:
-            found = [*_with_evident_faults(found), *found]
+        if known is None or not any(_is_known(one.reading, known) for one in found):
+            found = with_swapped_keys([*_with_evident_faults(found), *found])
     shown = _shown(found) or _likely(raw)
     # Zeros before a remainder check by chance, one time in ten: both faults are named then.
     if all(one.code == "LEADING_ZERO_STRIPPED" for one in shown) and _is_cut_short(raw, error):
@@ -159,12 +157,12 @@ def _refused(raw: str, error: BarcodeError, known: Known | None) -> Diagnosed:
     return Diagnosed(raw=raw, verdict=Verdict.REFUSED, reading=None, diagnosis=(*shown, broken))
 
 
-def _with_evident_faults(found: list[_Explanation]) -> list[_Explanation]:
+def _with_evident_faults(found: list[Explanation]) -> list[Explanation]:
     """Return explanations whose text reads well and still shows a fault, with that undone too."""
     return [
-        _Explanation(undone=(*one.undone, *more.undone), reading=more.reading)
+        Explanation(undone=(*one.undone, *more.undone), reading=more.reading)
         for one in found[:_MAX_SHOWN]
-        for more in _evident(one.text, one.reading)
+        for more in evident_faults(one.text, one.reading)
         if more.undone[0].code not in {undone.code for undone in one.undone}
     ]
 
@@ -183,12 +181,12 @@ def _likely(raw: str) -> list[Diagnosis]:
 
 def _fewest_faults(
     raw: str, reading: Reading | None, accepted: Callable[[Reading], bool] | None
-) -> list[_Explanation]:
+) -> list[Explanation]:
     """Return the explanations with the fewest faults; those that are accepted, if any are.
 
     A text that reads well is explained by what is accepted only.
     """
-    fewest: list[_Explanation] = []
+    fewest: list[Explanation] = []
     for found in _explanations(raw, refused=reading is None):
         sure = [one for one in found if accepted is not None and accepted(one.reading)]
         if sure:
@@ -199,14 +197,14 @@ def _fewest_faults(
     return fewest if reading is None else []
 
 
-def _explanations(raw: str, *, refused: bool) -> Iterator[list[_Explanation]]:
+def _explanations(raw: str, *, refused: bool) -> Iterator[list[Explanation]]:
     """Undo one fault, then two, then three."""
     tried = {raw}
     paths: list[tuple[int, tuple[Undone, ...]]] = [(0, ())]
     faults = _FAULTS if refused else _FAULTS_UNSEEN
     for _ in range(_MAX_FAULTS if refused else _MAX_FAULTS_UNSEEN):
         longer: list[tuple[int, tuple[Undone, ...]]] = []
-        found: list[_Explanation] = []
+        found: list[Explanation] = []
         for first, path in paths:
             text = path[-1].text if path else raw
             for place, fault in enumerate(faults[first:], start=first):
@@ -216,9 +214,9 @@ def _explanations(raw: str, *, refused: bool) -> Iterator[list[_Explanation]]:
                     tried.add(undone.text)
                     if not _DATA_START.match(undone.text):
                         continue
-                    reading = _read(undone.text)
+                    reading = find_reading(undone.text)
                     if reading is not None:
-                        found.append(_Explanation(undone=(*path, undone), reading=reading))
+                        found.append(Explanation(undone=(*path, undone), reading=reading))
                     following = 0 if place < len(OUTER) else place + 1
                     longer.append((following, (*path, undone)))
         found.sort(key=lambda one: -len(one.reading.carried.elements.keys() & _USUAL))
@@ -228,7 +226,7 @@ def _explanations(raw: str, *, refused: bool) -> Iterator[list[_Explanation]]:
 
 def _serial_zeros(text: str) -> Iterator[Undone]:
     """Zeros at the start of a serial: only a list of known items can tell."""
-    found = _read(text)
+    found = find_reading(text)
     if found is None or found.spelling not in {"element_string", "bracketed"}:
         return
     elements = dict(found.carried.elements)
@@ -248,13 +246,6 @@ _FAULTS_UNSEEN: Final[tuple[Fault, ...]] = (
 )  # fmt: skip
 
 
-def _read(text: str) -> Reading | None:
-    try:
-        return read_scan(text)
-    except BarcodeError:
-        return None
-
-
 def _is_known(reading: Reading, known: Known) -> bool:
     path = reading.carried.path
     return path is not None and known(path)
@@ -268,7 +259,7 @@ def _has_known_lot(reading: Reading, known: Known) -> bool:
     return known(lot_path(gtin, lot))
 
 
-def _shown(found: list[_Explanation]) -> list[Diagnosis]:
+def _shown(found: list[Explanation]) -> list[Diagnosis]:
     shown: dict[tuple[str, str], Diagnosis] = {}
     for one in found[:_MAX_SHOWN]:
         carried = one.reading.carried
@@ -281,48 +272,6 @@ def _shown(found: list[_Explanation]) -> list[Diagnosis]:
                 Diagnosis(code=undone.code, message=undone.message, suggestion=suggestion),
             )
     return list(shown.values())
-
-
-def _evident(raw: str, reading: Reading) -> list[_Explanation]:
-    """Faults of a text that reads well, which show without a list of known items."""
-    found = _traces(raw, reading)
-    if found or reading.spelling != "element_string":
-        return found
-    before = dict(reading.carried.elements)
-    for fault in (separator_lost, zeros_stripped):
-        for undone in fault(raw):
-            meant = _read(undone.text)
-            if meant is None:
-                continue
-            after = dict(meant.carried.elements)
-            gained_key = reading.carried.path is None and meant.carried.path is not None
-            if gained_key if fault is zeros_stripped else is_evident(before, after):
-                found.append(_Explanation(undone=(undone,), reading=meant))
-    return found
-
-
-def _traces(raw: str, reading: Reading) -> list[_Explanation]:
-    """Traces that no label has, whatever is known of its item."""
-    undone: list[Undone] = []
-    if reading.spelling == "element_string":
-        undone += separator_replaced(raw)
-        if reading.symbology in _PLAIN_SYMBOLS:
-            message = "GS1 data in a symbol without FNC1 at its start: misprinted or not GS1"
-            plain = Undone(code="NOT_A_GS1_SYMBOL", message=message, text=raw)
-            return [_Explanation(undone=(plain,), reading=reading)]
-    elif reading.spelling == "digital_link":
-        undone += _traces_of_link(raw, reading)
-    pairs = ((one, _read(one.text)) for one in undone)
-    return [_Explanation(undone=(one,), reading=read) for one, read in pairs if read is not None]
-
-
-def _traces_of_link(raw: str, reading: Reading) -> Iterator[Undone]:
-    if _UPPER_HOST.match(raw):
-        # A symbol in upper case alone is smaller, so HTTPS:// is lawful; a mixture is not.
-        yield from caps_lock(raw)
-    values = [one for one in reading.carried.elements.values() if "%" in one]
-    if values and all(_ONLY_ENCODED.fullmatch(one) for one in values):
-        yield from list(percent_encoded_text(raw))[:1]
 
 
 def _is_cut_short(raw: str, error: BarcodeError) -> bool:

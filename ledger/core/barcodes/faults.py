@@ -32,7 +32,6 @@ _BLANK: Final = " \t\r\n\v\f\0\x02\x03\u00a0\u2002\u2003\u2007\u2009\u200b\u202f
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _LINK_START = re.compile(r"https?://", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
-_LINK_PARTS = re.compile(r"[/?&=#]")
 _CLOSING: Final = ")]}.,;!"
 _HOST_AND_PATH = r"((?:[\w-]+\.)+[a-z]{2,}(?::[0-9]+)?/.+)"
 _NO_SCHEME = re.compile(r"(?:(?:h?t{0,2}p?s?)?:?/{1,2})?" + _HOST_AND_PATH, re.IGNORECASE)
@@ -46,6 +45,7 @@ _DATA_INSIDE = re.compile(
 _NEXT_SCAN = re.compile(r"(?<=.)(?=\](?:C1|e0|d[12]|Q[13]|J1|E0)|https?://)|[\r\n]+", re.DOTALL)
 _SCAN_START = re.compile(r"\]|[0-9]{4}|\([0-9]{2}|\+[A-Z]|[=&]|\[\)>|https?:|urn:", re.IGNORECASE)
 _CAPITAL_IDENTIFIER = re.compile(r"\](?:D[0-6]|E0)(?=[0-9(])")
+_Y_OR_Z = re.compile("[YZyz]")
 _ESCAPED = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}")
 _BROKEN_IDENTIFIER = re.compile(r".?([CdeQJ])([0-6])(?=[0-9(+\[h])")
 # Twice encoded is common, thrice has been seen; more is an attack on the reader.
@@ -97,6 +97,15 @@ def keyboard_layout(text: str) -> Iterator[Undone]:
             yield _mistyped(mistyping, meant, "; Caps Lock was on")
 
 
+def swapped_keys(text: str) -> Iterator[Undone]:
+    """US for QWERTZ or the other way: Y and Z change places and nothing need show it."""
+    if not _Y_OR_Z.search(text):
+        return
+    for mistyping in LAYOUT_FAULTS:
+        if {mistyping.scanner, mistyping.host} == {"US", "QWERTZ"}:
+            yield _mistyped(mistyping, untype(text, mistyping))
+
+
 def _mistyped(mistyping: Mistyping, meant: str, more: str = "") -> Undone:
     return Undone(code="KEYBOARD_LAYOUT", message=mistyping.words + more, text=meant)
 
@@ -109,12 +118,33 @@ def wrapped_link(text: str) -> Iterator[Undone]:
         if link is not None:
             inner += [link[0].rstrip(_CLOSING), link[0].partition("&")[0]]
     if _LINK_START.match(text):
-        parts = (percent_decoded(part) or "" for part in _LINK_PARTS.split(text)[-_MAX_PARTS:])
-        inner += [part for part in parts if _SCAN_START.match(part)]
+        inner += _pieces_of_link(text)
     for found in inner:
         if found != text:
             message = "the data stands within a link or a text around a link"
             yield Undone(code="WRAPPED_URL", message=message, text=found)
+
+
+def _pieces_of_link(text: str) -> Iterator[str]:
+    """Data in a link that is none: values of its query, ends of its path, pieces of both.
+
+    A slash may be part of a serial, so a value that begins as data is not cut at one.
+    """
+    path, _, query = text.partition("#")[0].partition("?")
+    pieces: list[str] = []
+    for piece in query.split("&")[-_MAX_PARTS:]:
+        value = piece.partition("=")[2] or piece
+        pieces += [value] if _SCAN_START.match(_decoded(value)) else value.split("/")[-_MAX_PARTS:]
+    segments = path.split("/")[-_MAX_PARTS:]
+    pieces += ["/".join(segments[place:]) for place in range(len(segments))]
+    pieces += [*segments, text.partition("#")[2]]
+    for one in dict.fromkeys(map(_decoded, pieces)):
+        if _SCAN_START.match(one):
+            yield one
+
+
+def _decoded(part: str) -> str:
+    return percent_decoded(part) or ""
 
 
 def wrapped(text: str) -> Iterator[Undone]:
