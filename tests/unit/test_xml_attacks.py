@@ -9,7 +9,13 @@ from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.finding_list import MAX_FINDINGS
 from ledger.core.epcis.read import read_document
 from ledger.core.epcis.read_json import MAX_EVENTS
-from ledger.core.epcis.read_xml import MAX_ATTRIBUTES, MAX_ELEMENTS, MAX_NAMESPACES
+from ledger.core.epcis.read_xml import (
+    MAX_ATTRIBUTES,
+    MAX_ELEMENTS,
+    MAX_NAME,
+    MAX_NAMESPACES,
+    MAX_TEXT,
+)
 from ledger.core.epcis.xml_grammar import MAX_XML_DEPTH
 from ledger.core.epcis.xml_names import MAX_PREFIXES
 from ledger.core.epcis.xml_prolog import MAX_PROLOG_BYTES
@@ -46,7 +52,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "XML 1.1": (lambda: b'<?xml version="1.1"?>' + PLAIN, "XML 1.0"),
     "a control character": (lambda: document(observed(epc="&#1;")), "well-formed"),
     "depth": (lambda: document(observed("<a>" * 100 + "</a>" * 100)), str(MAX_XML_DEPTH)),
-    "depth without an end": (lambda: PLAIN[:-60] + b"<a>" * 2_000_000, "well-formed"),
+    "depth without an end": (lambda: PLAIN[:-60] + b"<a>" * 2_000_000, str(MAX_XML_DEPTH)),
     "attributes": (
         lambda: document(observed(attributes="".join(f' a{i}=""' for i in range(100_000)))),
         str(MAX_ATTRIBUTES),
@@ -61,7 +67,15 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "prolog": (lambda: b"<!-- -->" * 200_000 + PLAIN, str(MAX_PROLOG_BYTES)),
     "a comment without an end": (lambda: b"<!-- " * 200_000, str(MAX_PROLOG_BYTES)),
-    "text": (lambda: document(observed(epc="a" * 11_000_000)), "well-formed"),
+    "text": (lambda: document(observed(epc="a" * 11_000_000)), str(MAX_TEXT)),
+    "blanks": (lambda: document(observed() + " " * 20_000_000), str(MAX_TEXT)),
+    "one tag": (lambda: document(f"<a {' ' * 11_000_000}/>"), str(MAX_TEXT)),
+    "a comment": (lambda: document(f"<!--{'a' * 11_000_000}-->"), str(MAX_TEXT)),
+    "a name": (lambda: document(f"<{'a' * 60_000}/>"), str(MAX_NAME)),
+    "EBCDIC": (
+        lambda: ("<?xml version='1.0' encoding='cp037'?>" + PLAIN.decode()).encode("cp037"),
+        "UTF-8 or UTF-16",
+    ),
     "a second root": (lambda: PLAIN + PLAIN, "well-formed"),
     "nothing": (lambda: b"<", "well-formed"),
     "no EPCIS": (lambda: b"<a/>", "EPCIS"),

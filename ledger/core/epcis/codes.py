@@ -77,6 +77,7 @@ CODES: Final[dict[str, Code]] = {
             ),
             (_LOW, _XML),
         ),
+        "CBV_WORD_IN_XML": (_MEDIUM, "CBV 1.2 and 2.0 section 7"),
         "TYPE_NOT_CARRIED": (_INFO, _XML),
     }),
     **_rows(Layer.MODEL, {

@@ -1,5 +1,6 @@
 """Findings as a reader collects them: bounded, and told apart by event."""
 
+from collections.abc import Container, Mapping
 from typing import Final
 
 from ledger.core.epcis.finding import DocumentFinding, Severity
@@ -44,6 +45,24 @@ class FindingList:
                 event=self.event,
             )
         )
+
+    def drop_repeated(self, start: int, better: Mapping[str, Container[str]]) -> None:
+        """Leave out what another finding from `start` on tells of the same place by a better code.
+
+        Args:
+            start: Position in `found`.
+            better: The codes that are better, by code.
+        """
+        if len(self.found) - start < 2:  # noqa: PLR2004
+            return
+        codes: dict[str, set[str]] = {}
+        for one in self.found[start:]:
+            codes.setdefault(one.pointer, set()).add(one.code)
+        self.found[start:] = [
+            one
+            for one in self.found[start:]
+            if not any(code in better.get(one.code, ()) for code in codes[one.pointer])
+        ]
 
     def _keep(self, finding: DocumentFinding) -> None:
         count = self._counts.get(finding.severity, 0) + 1

@@ -5,6 +5,7 @@ import re
 from ledger.core.epcis.document import Document
 from ledger.core.epcis.read_json import read_json
 from ledger.core.epcis.read_xml import read_xml
+from ledger.core.epcis.xml_prolog import EBCDIC
 
 # Byte order marks and zero bytes: UTF-16 and UTF-32 are told from JSON as well.
 _XML = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[ \t\r\n\x00]*<")
@@ -29,5 +30,5 @@ def read_document(raw: bytes) -> Document:
 
 
 def is_xml(raw: bytes) -> bool:
-    """Tell whether the first sign of the bytes is `<`, in any of XML's encodings."""
-    return _XML.match(raw) is not None
+    """Tell whether the bytes begin as XML does, in any encoding that a parser could tell."""
+    return raw.startswith(EBCDIC) or _XML.match(raw) is not None

@@ -35,6 +35,13 @@ MAX_ATTRIBUTES: Final = 256
 MAX_NAMESPACES: Final = 256
 # Attack: an element takes 20 times its bytes in memory. Per event, and for all outside of events.
 MAX_ELEMENTS: Final = 500_000
+# Of libxml2, which stops there for us (XML_MAX_TEXT_LENGTH, XML_MAX_NAME_LENGTH).
+MAX_TEXT: Final = 10_000_000
+MAX_NAME: Final = 50_000
+_TOO_LONG: Final = (etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_NAME_TOO_LONG)
+_EXCESS: Final = "Excessive depth"
+# A comment, an instruction or CDATA; the code is that of one without an end.
+_TOO_BIG: Final = " too big found"
 _CHUNK: Final = 64 * 1024
 _RULE: Final = {
     Format.XML_12: "EPCIS 1.2 section 9.5",
@@ -54,7 +61,14 @@ _LIST_POINTER: Final = {
     Kind.QUERY: "/epcisBody/queryResults/resultsBody/eventList",
 }
 
+_MAJOR_VERSIONS: Final = frozenset(version.value[3] for version in EPCIS)
 _LIST_DEPTH: Final = {Kind.CAPTURE: 3, Kind.QUERY: 5}
+# What one fault is told as by the grammar, the values and custody: the code to keep, by the other.
+_BETTER: Final = {
+    "INVALID_ACTION": frozenset(["REPEATED_ELEMENT"]),
+    "UNKNOWN_ELEMENT": frozenset(["MISPLACED_MEMBER"]),
+    "VALUE_NOT_CARRIED": frozenset(["INVALID_VALUE"]),
+}
 _TYPE_OF_ROOT: Final = {
     "EPCISDocument": "Document",
     "EPCISQueryDocument": "QueryDocument",
@@ -129,7 +143,15 @@ def stream_events(raw: bytes, head: Head) -> Iterator[tuple[Event, str, int]]:
         parser.close()
         yield from stream.follow(parser.read_events())
     except etree.XMLSyntaxError as error:
-        raise MalformedError("xml", "must be well-formed", str(error)) from None
+        raise MalformedError("xml", _broken_rule(error), str(error)) from None
+
+
+def _broken_rule(error: etree.XMLSyntaxError) -> str:
+    if _EXCESS in str(error):
+        return f"must not nest deeper than {MAX_XML_DEPTH}"
+    if error.code in _TOO_LONG or _TOO_BIG in str(error):
+        return f"has at most {MAX_TEXT} bytes in one text or tag and {MAX_NAME} in a name"
+    return "must be well-formed"
 
 
 class _Stream:
@@ -143,7 +165,7 @@ class _Stream:
         self._head = head
         self._findings = head.findings
         self._depth = self._namespaces = self._live = self._live_before = 0
-        self._items = 0
+        self._items = self._first = 0
         self._list_depth = 0
         self._count = 0
         self._check = GrammarCheck({}, head.findings)
@@ -190,6 +212,26 @@ class _Stream:
         self._findings.rule = _RULE[self._head.version]
         self._check = GrammarCheck(TYPES[self._head.version], self._findings)
         self._reader = EventReader(self._head.version, self._findings)
+        self._check_version(root)
+
+    def _check_version(self, root: Element) -> None:
+        """Tell of another version than the namespace's, which is what the document is read by."""
+        version = (root.get("schemaVersion") or "").strip(SPACE)
+        own, major = self._head.version.value[3], version.partition(".")[0]
+        if not major.isdecimal() or major == own:
+            return
+        is_known = major in _MAJOR_VERSIONS
+        severity = Severity.MEDIUM if is_known else Severity.ERROR
+        message = "EPCIS XML has the versions 1.x and 2.x."
+        if is_known:
+            message = f"The namespace is that of version {own}.x, and the document is read as that."
+        self._findings.add(
+            "UNSUPPORTED_SCHEMA_VERSION",
+            "/schemaVersion",
+            message,
+            value=version,
+            severity=severity,
+        )
 
     def _is_list(self, element: Element) -> bool:
         if local_of(element) != "EventList" or self._head.kind not in _LIST_DEPTH:
@@ -227,6 +269,7 @@ class _Stream:
     def _item(self, item: Element) -> Iterator[tuple[Event, str, int]]:
         """Yield the event of a list item, which 1.2 may wrap into one or two extensions."""
         pointer = f"{_LIST_POINTER[self._head.kind]}/{self._count}"
+        self._first = len(self._findings.found)
         found = list(_events_of(item))
         self._findings.event = self._count if found else None
         self._check.check_item(item, pointer)
@@ -241,6 +284,7 @@ class _Stream:
         self._findings.event = self._count
         event = self._reader.read(element, pointer)
         check_event(event, pointer, self._findings)
+        self._findings.drop_repeated(self._first, _BETTER)
         self._count += 1
         return event, pointer, element.sourceline
 

@@ -53,17 +53,17 @@ class EventReader:
             **dict.fromkeys(_EPC_LISTS, self._list_of(lambda element, _: text_of(element))),
             **dict.fromkeys(_QUANTITY_LISTS, self._list_of(self._quantity)),
             "action": lambda element, _: element.text or "",
-            "bizStep": _word(BIZ_STEP),
-            "disposition": _word(DISPOSITION),
+            "bizStep": self._word(BIZ_STEP),
+            "disposition": self._word(DISPOSITION),
             "readPoint": self._place,
             "bizLocation": self._place,
-            "bizTransactionList": self._list_of(_typed("bizTransaction", BIZ_TRANSACTION)),
-            "sourceList": self._list_of(_typed("source", SOURCE_DESTINATION)),
-            "destinationList": self._list_of(_typed("destination", SOURCE_DESTINATION)),
+            "bizTransactionList": self._list_of(self._typed("bizTransaction", BIZ_TRANSACTION)),
+            "sourceList": self._list_of(self._typed("source", SOURCE_DESTINATION)),
+            "destinationList": self._list_of(self._typed("destination", SOURCE_DESTINATION)),
             "errorDeclaration": self._object(
                 {
                     "declarationTime": lambda element, _: text_of(element),
-                    "reason": _word(ERROR_REASON),
+                    "reason": self._word(ERROR_REASON),
                     "correctiveEventIDs": self._list_of(lambda element, _: text_of(element)),
                 }
             ),
@@ -195,7 +195,10 @@ class EventReader:
         for child in element:
             local = local_of(child)
             if local in ("set", "unset"):
-                self._set(found, local, [_word(DISPOSITION)(child, pointer)])
+                held = found.get(local)
+                number = len(held) if isinstance(held, list) else 0
+                word = self._word(DISPOSITION)(child, f"{pointer}/{local}/{number}")
+                self._set(found, local, [word])
             else:
                 self._drop(child, pointer)
         return found
@@ -238,8 +241,40 @@ class EventReader:
         if words is None:
             return value if name in ("stringValue", "uom") else value.strip(SPACE)
         text = value.strip(SPACE)
-        bare = _named(words, text)
+        bare = self._named(words, text, pointer)
+        own = (_CBV_CURIE, words.urn, words.web, *words.older)
+        if bare not in words.words and text.startswith(own):
+            message = f"This is no {name} of CBV 2.0, and no URI of a vocabulary of your own."
+            self._findings.add(
+                "UNKNOWN_CBV_WORD", pointer, message, value=text, severity=Severity.MEDIUM
+            )
         return self._values.names.value(element, text) if bare == text else bare
+
+    def _named(self, words: Words, text: str, pointer: str) -> str:
+        """Return the bare word of a URN, a Web URI, or one shortened by `cbv:`; else the text."""
+        if text in words.words:
+            message = f"XML spells this word as a URI: {words.urn}{text}. It is read as that."
+            self._findings.add(
+                "CBV_WORD_IN_XML", pointer, message, value=text, severity=Severity.MEDIUM
+            )
+            return text
+        curie = text.startswith(_CBV_CURIE)
+        bare = words.bare(_CBV + text[len(_CBV_CURIE) :] if curie else text)
+        return bare if bare in words.words else text
+
+    def _word(self, words: Words) -> Callable[[Element, str], JsonValue]:
+        return lambda element, pointer: self._named(words, text_of(element), pointer)
+
+    def _typed(self, name: str, words: Words) -> Callable[[Element, str], JsonValue]:
+        def read_typed(element: Element, pointer: str) -> JsonValue:
+            kind = element.attrib.get("type")
+            members: Event = {}
+            if kind is not None:
+                members["type"] = self._named(words, kind.strip(SPACE), f"{pointer}/type")
+            members[name] = text_of(element)
+            return members
+
+        return read_typed
 
 
 _TEXTS: Final = (
@@ -252,27 +287,6 @@ _QUANTITY_LISTS: Final = (
 )  # fmt: skip
 # A bare event may carry the attributes of the document that it came from.
 _DOCUMENT_ATTRIBUTES: Final = frozenset(["@schemaVersion", "@creationDate"])
-
-
-def _named(words: Words, text: str) -> str:
-    """Return the bare word of a URN, a Web URI, or one shortened by the prefix cbv; or the text."""
-    curie = text.startswith(_CBV_CURIE)
-    bare = words.bare(_CBV + text[len(_CBV_CURIE) :] if curie else text)
-    return bare if bare in words.words else text
-
-
-def _word(words: Words) -> Callable[[Element, str], JsonValue]:
-    return lambda element, _: _named(words, text_of(element))
-
-
-def _typed(name: str, words: Words) -> Callable[[Element, str], JsonValue]:
-    def read_typed(element: Element, _: str) -> JsonValue:
-        kind = element.attrib.get("type")
-        members: Event = {} if kind is None else {"type": _named(words, kind.strip(SPACE))}
-        members[name] = text_of(element)
-        return members
-
-    return read_typed
 
 
 def _without_nil(element: Element) -> Element:

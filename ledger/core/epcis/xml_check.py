@@ -27,6 +27,15 @@ _NUMBERED: Final = frozenset([
 _NUMBERED_UNDER: Final = {
     "attribute": "/attributes", "sensorReport": "/sensorReport", "set": "/set", "unset": "/unset",
 }  # fmt: skip
+# Whose lack the rules of the model know: told by their code, where they would tell it.
+_CODE_OF_LACK: Final = {
+    "bizTransactionList": "MISSING_BIZ_TRANSACTION",
+    "parentID": "MISSING_PARENT",
+    **dict.fromkeys(
+        ("eventTime", "eventTimeZoneOffset", "declarationTime", "sensorReport", "epcClass"),
+        "MISSING_MEMBER",
+    ),
+}
 
 
 class GrammarCheck:
@@ -41,6 +50,7 @@ class GrammarCheck:
         self._types = types
         self.bare = False
         self._findings = findings
+        self._is_default_told = False
 
     def check(self, element: Element, of: str, pointer: str) -> None:
         """Add a finding for each fault of an element, all the way down.
@@ -94,12 +104,16 @@ class GrammarCheck:
     def _check_missing(self, grammar: Grammar, counts: list[int], pointer: str) -> None:
         for particle, count in zip(grammar.particles, counts, strict=True):
             name = particle.name.rpartition("}")[2]
+            # Of a missing action every format's reader tells, as of a wrong one.
+            if name == "action" and not count:
+                continue
             if count < particle.least and not (grammar.one_of and any(counts)):
-                message = f"{name} is missing."
-                self._findings.add("MISSING_ELEMENT", pointer, message, value=name)
+                code, at = _lack(name, pointer, of_event="eventTime" in grammar.places)
+                value = name if at == pointer else None
+                self._findings.add(code, at, f"{name} is missing.", value=value)
             if count and particle.beside and not counts[grammar.places[particle.beside]]:
                 message = f"{name} stands beside {particle.beside} only."
-                self._findings.add("MISSING_ELEMENT", pointer, message, value=particle.beside)
+                self._findings.add("UOM_WITHOUT_QUANTITY", f"{pointer}/{name}", message)
 
     def _place(self, child: Element, grammar: Grammar, pointer: str) -> int | None:
         place = grammar.places.get(child.tag)
@@ -114,18 +128,33 @@ class GrammarCheck:
             (i for i, p in enumerate(grammar.particles) if p.name.rpartition("}")[2] == local), None
         )
         if known is not None:
-            expected = self._expected(grammar.particles[known])
-            self._findings.add(
-                "WRONG_NAMESPACE",
-                pointer,
-                f"{local} must be {expected}.",
-                value=namespace or local,
-                severity=Severity.LOW if self.bare else Severity.ERROR,
-            )
+            message = f"{local} must be {self._expected(grammar.particles[known])}."
+            self._check_default(child, pointer, message)
             return known
         message = f"{local} does not belong here."
         self._findings.add("UNKNOWN_ELEMENT", pointer, message, value=child.tag)
         return None
+
+    def _check_default(self, child: Element, pointer: str, message: str) -> None:
+        """Tell of a wrong namespace once, where it begins: elements below inherit a default one."""
+        namespace, parent = namespace_of(child), child.getparent()
+        inherits = child.prefix is parent.prefix is None and namespace == namespace_of(parent)
+        if inherits and (self._is_default_told or parent.getparent() is not None):
+            return
+        if inherits:
+            self._is_default_told = True
+            pointer = ""
+            message = (
+                "The default namespace of the root is that of all elements below, which must have"
+                " none; bind a prefix for the root instead."
+            )
+        self._findings.add(
+            "WRONG_NAMESPACE",
+            pointer,
+            message,
+            value=namespace or local_of(child),
+            severity=Severity.LOW if self.bare else Severity.ERROR,
+        )
 
     @staticmethod
     def _expected(particle: Particle) -> str:
@@ -183,6 +212,14 @@ class GrammarCheck:
         """Add a finding when an extension's text is no value of the type that xsi:type names."""
         if not is_typed(of, text):
             self._invalid(of, text, pointer)
+
+
+def _lack(name: str, pointer: str, *, of_event: bool) -> tuple[str, str]:
+    """Return code and place of a missing element; a QuantityEvent's class is one in a list."""
+    if name not in _CODE_OF_LACK:
+        return "MISSING_ELEMENT", pointer
+    inside = "quantityList/0/" if of_event and name == "epcClass" else ""
+    return _CODE_OF_LACK[name], f"{pointer}/{inside}{name}"
 
 
 def child_pointer(child: Element, pointer: str, numbers: dict[str, int]) -> str:

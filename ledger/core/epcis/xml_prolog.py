@@ -24,6 +24,8 @@ _ENCODINGS: Final = {
 }
 _BOMS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UTF_32: Final = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"\x00\x00\x00<", b"<\x00\x00\x00")
+# `<?xm`: the family of EBCDIC (XML 1.0, appendix F).
+EBCDIC: Final = b"\x4c\x6f\xa7\x94"
 _DECLARATION = re.compile(
     rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.0"|'1\.0')"""
     rb"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][\w.-]*)"|'([A-Za-z][\w.-]*)'))?"""
@@ -89,6 +91,8 @@ def as_utf8(raw: bytes) -> Text:
 def _transcoded(raw: bytes) -> bytes:
     if raw.startswith(_UTF_32):
         raise MalformedError(_FIELD, "is UTF-8 or UTF-16", "UTF-32")
+    if raw.startswith(EBCDIC):
+        raise MalformedError(_FIELD, "is UTF-8 or UTF-16", "EBCDIC")
     encoding = ""
     for mark, named in _BOMS:
         if raw.startswith(mark):
