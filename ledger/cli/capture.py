@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ledger.cli import opened
-from ledger.cli.documents import read_bytes
+from ledger.cli.documents import read_bytes, verify_readable
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Output, Report, output_of
 from ledger.cli.prove import Url
@@ -81,6 +81,7 @@ def capture(
     output = output_of(context, as_json=as_json, as_lines=as_lines)
     if key is None and not dry_run:
         raise typer.BadParameter("--key is needed, but for a --dry-run")
+    verify_readable(files)
     with opened.client(url) as client, output.progress() as report:
         if key is None or dry_run:
             rows = [row for file in files for row in _dry_run(client, file)]

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.cli.documents import Files, file_row, print_files, read_bytes, unreadable
-from ledger.cli.exit_codes import ExitCode
+from ledger.cli.documents import Files, file_row, print_checks, read_bytes, unreadable
+from ledger.cli.exit_codes import file_error
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of
 from ledger.clock import now_ms
 from ledger.core.epcis.annotate import annotate, suffix_of
@@ -35,16 +35,15 @@ def check(
     """Check EPCIS files (2.0 JSON, 2.0 XML, 1.2 XML); nothing is stored."""
     output = output_of(context, as_json=as_json, as_lines=as_lines)
     present = now_ms()
-    rows = []
-    for file in files:
+
+    def row_of(file: str) -> dict[str, Any]:
         raw, checked = _checked(file, present)
-        rows.append(_row(file, raw, checked))
         if annotated is not None:
             copy = _write_copy(annotated, file, raw, checked)
             output.say(f"{file}: {checked.verdict.value}, annotated in {copy}")
-    print_files(output, rows)
-    if any(row["verdict"] == Verdict.REJECT for row in rows):
-        raise typer.Exit(ExitCode.FAILED)
+        return _row(file, raw, checked)
+
+    print_checks(output, files, row_of)
 
 
 def _checked(file: str, present: int) -> tuple[bytes, Checked]:
@@ -91,5 +90,5 @@ def _write_copy(folder: Path, file: str, raw: bytes, checked: Checked) -> Path:
                 continue
             return copy
     except OSError as error:
-        raise typer.BadParameter(f"{folder}: {error.strerror}") from error
+        raise file_error(folder, error) from error
     raise typer.BadParameter(f"{folder}: holds a thousand copies of {stem} already")

@@ -2,11 +2,10 @@
 
 import typer
 
-from ledger.cli.documents import Files, file_row, print_files, read_bytes, unreadable
-from ledger.cli.exit_codes import ExitCode
+from ledger.cli.documents import Files, file_row, print_checks, read_bytes, unreadable
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of
 from ledger.core.epcis.dscsa import check_dscsa
-from ledger.core.epcis.finding import DocumentFinding, Verdict
+from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.read import read_document
 from ledger.core.errors import MalformedError
 
@@ -29,10 +28,7 @@ def check(
 ) -> None:
     """Check that files carry whole transaction information and a statement."""
     output = output_of(context, as_json=as_json, as_lines=as_lines)
-    rows = [file_row(file, _findings(file)) for file in files]
-    print_files(output, rows)
-    if any(row["verdict"] == Verdict.REJECT for row in rows):
-        raise typer.Exit(ExitCode.FAILED)
+    print_checks(output, files, lambda file: file_row(file, _findings(file)))
 
 
 def _findings(file: str) -> list[DocumentFinding]:

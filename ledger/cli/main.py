@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from ledger.cli import (
     audit,
@@ -22,7 +23,7 @@ from ledger.cli import (
     scan,
     webhooks,
 )
-from ledger.cli.exit_codes import exit_code, one_line
+from ledger.cli.exit_codes import ExitCode, exit_code, one_line
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Output
 
 app = typer.Typer(
@@ -76,11 +77,23 @@ def options(
     context.obj = Output(as_json=as_json, as_lines=as_lines)
 
 
+def _is_help(error: TyperException) -> bool:
+    """Tell whether an error is the help page of a group that was called without a command."""
+    context = getattr(error, "ctx", None)
+    return context is not None and error.message == context.get_help()
+
+
 def main() -> None:
     """Run the command line; exit codes are those of `ledger.cli.exit_codes`."""
     try:
-        app(prog_name="unbroken")
+        sys.exit(app(prog_name="unbroken", standalone_mode=False))
+    except typer.Abort:
+        sys.stderr.write("unbroken: aborted\n")
+        sys.exit(ExitCode.FAILED)
     except Exception as error:
+        if isinstance(error, TyperException) and _is_help(error):
+            sys.stderr.write(f"{error.message}\n")
+            sys.exit(ExitCode.USAGE)
         code = exit_code(error)
         if code is None:
             raise

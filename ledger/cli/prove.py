@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ledger.cli import opened
+from ledger.cli.exit_codes import file_error
 from ledger.cli.output import JsonFlag, output_of, write_bytes
 
 Url = Annotated[
@@ -36,7 +37,18 @@ def prove(
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that is the old or the new one, whenever the machine stops."""
+    """Write a file that is the old or the new one, whenever the machine stops.
+
+    Raises:
+        typer.BadParameter: It cannot be written.
+    """
+    try:
+        _replace_file(path, content)
+    except OSError as error:
+        raise file_error(path, error) from error
+
+
+def _replace_file(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with partial.open("xb") as file:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.cli.exit_codes import ExitCode
+from ledger.cli.exit_codes import ExitCode, file_error
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of, write_bytes
 from ledger.cli.prove import replace_file
 from ledger.cli.texts import Texts, lines_of, texts_of, visible
@@ -47,7 +47,11 @@ def _oracle(file: Path) -> Callable[[str], bool]:
 
     lengths = PrefixLengths()
     paths = set()
-    for number, text in enumerate(_known_texts(file.read_bytes()), start=1):
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise file_error(file, error) from error
+    for number, text in enumerate(_known_texts(raw), start=1):
         try:
             named = name_item(text, lengths)
         except MalformedError as error:
