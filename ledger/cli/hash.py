@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from ledger.cli.documents import read_bytes
+from ledger.cli.documents import errors_of, read_bytes, tell_errors
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of
+from ledger.clock import now_ms
+from ledger.core.epcis.check import check_bytes
 from ledger.core.epcis.event_hash import event_hash, event_prehash
 from ledger.core.epcis.read import read_document
 
@@ -22,10 +24,12 @@ def hash_events(
 ) -> None:
     """Print the CBV 2.0 hash of every event, one a line, in the order of the document."""
     output = output_of(context, as_json=as_json, as_lines=as_lines)
-    document = read_document(read_bytes(file))
+    raw = read_bytes(file)
+    document = read_document(raw)
     outer = document.members.get("@context")
     name = event_prehash if prehash else event_hash
     output.texts([name(event, outer) for event in document.events])
+    tell_errors(file, errors_of(check_bytes(raw, at_ms=now_ms()).findings))
     strange = [one for one in document.findings if one.code == "NOT_AN_EVENT"]
     for one in strange:
         output.say(f"{one.pointer} is no event and has no hash")
