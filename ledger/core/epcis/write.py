@@ -41,10 +41,10 @@ def write_document(
     """
     losses = Losses(_RULE[to])
     if to is Format.JSON:
-        once = [
-            _named_once(event, document.pointers[i], losses)
-            for i, event in enumerate(document.events)
-        ]
+        once = []
+        for i, event in enumerate(document.events):
+            losses.event = i
+            once.append(_named_once(event, document.pointers[i], losses))
         written = _json(replace(document, events=once))
     else:
         written = write_xml(document, to, cbv, losses)
