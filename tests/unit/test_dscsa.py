@@ -25,6 +25,7 @@ from tests.dscsa_shipment import (
     TO,
     commissioned,
     element,
+    event,
     packed,
     shipment,
     shipped,
@@ -77,6 +78,12 @@ def no_element(position: int, name: str) -> Mutation:
 
 def no_vocabulary(position: int) -> Mutation:
     return lambda document: header(document)["epcisMasterData"]["vocabularyList"].pop(position)
+
+
+def decommissioned(time: str, items: list[str]) -> dict[str, Any]:
+    return event(
+        time, type="ObjectEvent", action="DELETE", bizStep="decommissioning", epcList=items
+    )
 
 
 def no_party(member: str, role: str) -> Mutation:
@@ -151,6 +158,27 @@ FAULTS: dict[str, tuple[str, Mutation]] = {
             {**PRODUCT, "additionalTradeItemIdentificationTypeCode": "SUPPLIER_ASSIGNED"},
         ),
     ),
+    **{
+        f"packs of lot {text}": (
+            "MISSING_LOT",
+            lambda d, text=text: events(d)[0]["ilmd"].update({"cbvmda:lotNumber": text}),
+        )
+        for text in ("N/A", "none", "-", "Unknown")
+    },
+    **{
+        f"cases that expire {text}": (
+            "MISSING_EXPIRY",
+            lambda d, text=text: events(d)[1]["ilmd"].update({"cbvmda:itemExpirationDate": text}),
+        )
+        for text in ("unknown", "2025-02-30", "2025-13-01", "25.03.2025", "2025-03", "n/a")
+    },
+    **{
+        f"NDC {text}": (
+            "MISSING_NDC",
+            without(0, PACK_CLASS, {**PRODUCT, "additionalTradeItemIdentification": text}),
+        )
+        for text in ("n/a", "9999-9999-99", "0001-0123", "000-10123-45", "1234567890")
+    },
     "no products": ("MISSING_PRODUCT_MASTER_DATA", no_vocabulary(0)),
     "no pack": ("MISSING_PRODUCT_MASTER_DATA", no_element(0, PACK_CLASS)),
     "no case": ("MISSING_PRODUCT_MASTER_DATA", no_element(0, CASE_CLASS)),
@@ -161,6 +189,16 @@ FAULTS: dict[str, tuple[str, Mutation]] = {
         )
         for name in list(PRODUCT)[2:]
     },
+    "seller and buyer are one": (
+        "MISSING_OWNING_PARTY",
+        lambda d: events(d)[6]["destinationList"][0].update(destination=SELLER),
+    ),
+    "seller and buyer are one in two spellings": (
+        "MISSING_OWNING_PARTY",
+        lambda d: events(d)[6]["destinationList"][0].update(
+            destination="https://id.gs1.org/417/0300011111116"
+        ),
+    ),
     "no places": ("MISSING_PARTY_MASTER_DATA", no_vocabulary(1)),
     **{
         f"no master data of {place}": ("MISSING_PARTY_MASTER_DATA", no_element(1, place))
@@ -184,6 +222,28 @@ FAULTS: dict[str, tuple[str, Mutation]] = {
         lambda d: events(d)[6]["epcList"].append("urn:epc:id:sscc:030001.19999999999"),
     ),
     "pallet of unknown contents": ("SHIPPED_NOT_COMMISSIONED", lambda d: events(d).pop(5)),
+    "pallet decommissioned before it is shipped": (
+        "SHIPPED_NOT_COMMISSIONED",
+        lambda d: events(d).insert(6, decommissioned("06:55:00", [PALLET])),
+    ),
+    "packs decommissioned before they are shipped": (
+        "SHIPPED_NOT_COMMISSIONED",
+        lambda d: events(d).append(decommissioned("06:55:00", [f"{PACK}11", f"{PACK}12"])),
+    ),
+    "pack decommissioned, recommissioned and decommissioned": (
+        "SHIPPED_NOT_COMMISSIONED",
+        lambda d: events(d).extend(
+            [
+                decommissioned("06:47:00", [f"{PACK}11"]),
+                commissioned("06:48:00", [f"{PACK}11"]),
+                decommissioned("06:49:00", [f"{PACK}11"]),
+            ]
+        ),
+    ),
+    "shipment voided": (
+        "NO_SHIPPING_EVENT",
+        lambda d: events(d).append({**shipped("08:00:00", [PALLET]), "bizStep": "void_shipping"}),
+    ),
     "pack in two cases": (
         "MULTIPLE_PARENTS",
         lambda d: events(d)[3]["childEPCs"].append(f"{PACK}11"),
@@ -330,6 +390,55 @@ def test_what_was_declared_wrong_did_not_happen() -> None:
     events(document).append(wrong)
     assert [one.code for one in found(document)] == ["MULTIPLE_PARENTS"]
     events(document).append(declared)
+    assert found(document) == []
+
+
+@pytest.mark.parametrize("spelt", [True, "true", "1", 1, [True]], ids=repr)
+def test_affirmed_is_what_xsd_boolean_calls_true(spelt: object) -> None:
+    document = shipment()
+    statement(document)["gs1ushc:affirmTransactionStatement"] = spelt
+    assert found(document) == []
+
+
+@pytest.mark.parametrize("spelt", ["True", "TRUE", "yes", False, "false", 0, "", None], ids=repr)
+def test_nothing_else_affirms(spelt: object) -> None:
+    document = shipment()
+    statement(document)["gs1ushc:affirmTransactionStatement"] = spelt
+    assert [one.code for one in found(document)] == ["TRANSACTION_STATEMENT_NOT_AFFIRMED"]
+
+
+@pytest.mark.parametrize("expiry", ["2025-03-27T00:00:00Z", "2025-03-27Z", "2024-02-29"])
+def test_a_day_may_have_a_time_and_a_zone(expiry: str) -> None:
+    document = shipment()
+    events(document)[1]["ilmd"]["cbvmda:itemExpirationDate"] = expiry
+    assert found(document) == []
+
+
+@pytest.mark.parametrize("ndc", ["0001-0123-45", "NDC 0001-0123-45", "0001012345", "00001012345"])
+def test_an_ndc_may_be_spelt_in_each_of_its_forms(ndc: str) -> None:
+    document = shipment()
+    without(0, PACK_CLASS, {**PRODUCT, "additionalTradeItemIdentification": ndc})(document)
+    assert found(document) == []
+
+
+def test_what_is_decommissioned_later_or_made_again_was_shipped() -> None:
+    document = shipment()
+    events(document).append(decommissioned("08:00:00", [PALLET, f"{PACK}11"]))
+    assert found(document) == []
+    events(document)[1:1] = [
+        decommissioned("06:45:10", [f"{PACK}11"]), commissioned("06:45:20", [f"{PACK}11"])
+    ]  # fmt: skip
+    assert found(document) == []
+
+
+def test_a_void_takes_back_what_was_shipped_before_it_and_whole() -> None:
+    document = shipment()
+    voided = {**shipped("08:00:00", [PALLET]), "bizStep": "void_shipping"}
+    events(document).extend([voided, shipped("09:00:00", [PALLET])])
+    assert found(document) == []
+    document = shipment()
+    events(document)[6]["epcList"] = [PALLET, f"{CASE}1"]
+    events(document).append({**voided, "epcList": [f"{CASE}1"]})
     assert found(document) == []
 
 

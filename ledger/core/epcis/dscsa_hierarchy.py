@@ -1,5 +1,6 @@
 """DSCSA: what was in what when it was shipped, where it came from, and in which order."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -74,6 +75,30 @@ class _Packed:
                         open_parents.append(stay.child)
 
 
+class _Lives:
+    """When items were commissioned and decommissioned; only of those that ever were the latter."""
+
+    def __init__(self, trade: Trade) -> None:
+        ended = {path for one in trade.endings for path in one.paths("epcList")}
+        self._turns: dict[str, list[tuple[tuple[int, int], bool]]] = {}
+        both = (
+            (trade.commissionings, ("epcList", "outputEPCList"), False),
+            (trade.endings, ("epcList",), True),
+        )
+        for events, members, is_end in both if ended else ():
+            for one in events:
+                for path in ended.intersection(one.paths(*members)):
+                    self._turns.setdefault(path, []).append((one.moment, is_end))
+        for turns in self._turns.values():
+            turns.sort()
+
+    def is_over(self, path: str, event: TradeEvent) -> bool:
+        """Tell whether an item's last turn before an event was its end."""
+        turns = self._turns.get(path, [])
+        before = bisect_left(turns, (event.moment, False))
+        return before > 0 and turns[before - 1][1]
+
+
 def check_hierarchy(trade: Trade) -> Iterator[DocumentFinding]:
     """Find children of two parents, shipped items nobody commissioned, and impossible times."""
     made = _made(trade)
@@ -85,9 +110,10 @@ def check_hierarchy(trade: Trade) -> Iterator[DocumentFinding]:
         if packing.event.get("action") == "ADD":
             items = packing.paths("parentID", "childEPCs")
             yield from _check_after(packing, "packed", items, made)
+    lives = _Lives(trade)
     told: set[str] = set()
     for shipping in trade.shippings:
-        yield from _check_shipped(shipping, packed, made, told)
+        yield from _check_shipped(shipping, packed, made, lives, told)
 
 
 def _made(trade: Trade) -> dict[str, TradeEvent]:
@@ -109,9 +135,13 @@ def _check_parents(trade: Trade, packed: _Packed) -> Iterator[DocumentFinding]:
 
 
 def _check_shipped(
-    shipping: TradeEvent, packed: _Packed, made: dict[str, TradeEvent], told: set[str]
+    shipping: TradeEvent,
+    packed: _Packed,
+    made: dict[str, TradeEvent],
+    lives: _Lives,
+    told: set[str],
 ) -> Iterator[DocumentFinding]:
-    shipped = shipping.paths("epcList") or shipping.paths("parentID")
+    shipped = shipping.shipped()
     stays = list(packed.below(shipped, _time(shipping)))
     everything = list(dict.fromkeys([*shipped, *(stay.child for stay in stays)]))
     unknown = [path for path in everything if path not in made and path not in told]
@@ -119,6 +149,11 @@ def _check_shipped(
         told.update(unknown)
         message = f"{len(unknown)} of {len(everything)} shipped items were never commissioned here."
         yield shipping.fault("SHIPPED_NOT_COMMISSIONED", message, value=unknown[0])
+    gone = [path for path in everything if lives.is_over(path, shipping) and path not in told]
+    if gone:
+        told.update(gone)
+        message = f"{len(gone)} of {len(everything)} shipped items were decommissioned before."
+        yield shipping.fault("SHIPPED_NOT_COMMISSIONED", message, value=gone[0])
     yield from _check_contents(shipping, [path for path in shipped if path in made], packed)
     yield from _check_after(shipping, "shipped", everything, made)
     late = [stay for stay in stays if _is_before(shipping, stay.packing)]

@@ -11,7 +11,8 @@ _SIDES: Final = (
     ("sourceList", "source", "seller"),
     ("destinationList", "destination", "buyer"),
 )
-_ROLES: Final = ("owning_party", "location")
+_OWNER: Final = "owning_party"
+_ROLES: Final = (_OWNER, "location")
 # The buyer's order and the seller's despatch advice: by them both match goods and data.
 _DOCUMENTS: Final = ("po", "desadv")
 _ADDRESS: Final = ("name", "streetAddressOne", "city", "postalCode", "countryCode")
@@ -26,6 +27,7 @@ def check_parties(trade: Trade) -> Iterator[DocumentFinding]:
     told: set[str] = set()
     for shipping in trade.shippings:
         yield from _check_references(shipping)
+        yield from _check_owners(shipping)
         for member, value_name, side in _SIDES:
             named = _typed(shipping, member, value_name, SOURCE_DESTINATION)
             lacking = [role for role in _ROLES if not named.get(role)]
@@ -41,7 +43,7 @@ def check_parties(trade: Trade) -> Iterator[DocumentFinding]:
 
 def _no_shipping(trade: Trade) -> DocumentFinding:
     count = len(trade.document.events)
-    message = f"None of the {count} events ships anything: no transaction is documented."
+    message = f"None of the {count} events ships what is not voided: no transaction is documented."
     return fault("NO_SHIPPING_EVENT", message)
 
 
@@ -51,6 +53,16 @@ def _check_references(shipping: TradeEvent) -> Iterator[DocumentFinding]:
     if lacking:
         message = f"The shipment names no {' and no '.join(lacking)}."
         yield shipping.fault("MISSING_BIZ_TRANSACTION", message, at="/bizTransactionList")
+
+
+def _check_owners(shipping: TradeEvent) -> Iterator[DocumentFinding]:
+    sellers, buyers = (
+        set(map(place_path, _typed(shipping, member, name, SOURCE_DESTINATION).get(_OWNER, ())))
+        for member, name, _ in _SIDES
+    )
+    if buyers and buyers <= sellers:
+        message = "The buyer is the seller: no change of ownership is documented."
+        yield shipping.fault("MISSING_OWNING_PARTY", message, at="/destinationList")
 
 
 def _check_address(

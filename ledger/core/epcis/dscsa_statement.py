@@ -11,7 +11,7 @@ from ledger.core.strict_json import JsonValue
 # GS1 US binds the namespace in XML without, JSON-LD senders also with a separator at its end.
 _SPELLINGS: Final = tuple(f"{{http://epcis.gs1us.org/hc/ns{end}}}" for end in ("", "#", "/", ":"))
 _STATEMENT: Final = "dscsaTransactionStatement"
-_TRUE: Final = frozenset(["true", "True", "1"])
+_TRUE: Final = frozenset(["true", "1"])  # xsd:boolean; "True" is neither.
 
 
 def check_statement(trade: Trade) -> Iterator[DocumentFinding]:

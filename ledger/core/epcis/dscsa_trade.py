@@ -39,6 +39,9 @@ CODES: Final = {
     "MISSING_BIZ_TRANSACTION": (Severity.MEDIUM, f"{_GUIDELINE}, shipping"),
 }
 _SHIPPING: Final = frozenset(["shipping", "consigning"])
+_ENDING: Final = frozenset(["decommissioning", "destroying"])
+# What systems write where a form must not be empty.
+_PLACEHOLDERS: Final = frozenset(["-", "n/a", "none", "unknown", "empty"])
 _MASTER_DATA_SEPARATORS = "#:/"
 
 
@@ -59,6 +62,21 @@ class TradeEvent:
     event: Event
     names: Namespaces
     time_ms: int | None
+
+    @property
+    def step(self) -> str:
+        """The business step as a bare word; any other text as it is, "" for none."""
+        step = self.event.get("bizStep")
+        return BIZ_STEP.bare(self.names.expanded_uri(step)) if isinstance(step, str) else ""
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """When it took place; of events at one time in the order of the document."""
+        return self.time_ms or 0, self.position
+
+    def shipped(self) -> list[str]:
+        """Return the items that are handed over: those named, else the parent of an aggregation."""
+        return self.paths("epcList") or self.paths("parentID")
 
     def paths(self, *members: str) -> list[str]:
         """Return the items that these members name, in order, without repetition."""
@@ -97,7 +115,8 @@ class Trade:
         names: What the prefixes of the document stand for.
         commissionings: They bring items into being: ObjectEvent ADD, TransformationEvent.
         packings: AggregationEvents that pack or unpack.
-        shippings: They hand items over.
+        endings: They take items out of being: ObjectEvent DELETE, decommissioning.
+        shippings: They hand items over, and were not voided.
         products: Master data by `/01/{gtin}`.
         places: Master data by party path.
     """
@@ -106,6 +125,7 @@ class Trade:
     names: Namespaces
     commissionings: list[TradeEvent] = field(default_factory=list)
     packings: list[TradeEvent] = field(default_factory=list)
+    endings: list[TradeEvent] = field(default_factory=list)
     shippings: list[TradeEvent] = field(default_factory=list)
     products: dict[str, MasterElement] = field(default_factory=dict)
     places: dict[str, MasterElement] = field(default_factory=dict)
@@ -131,19 +151,40 @@ def trade_of(document: Document) -> Trade:
     """Read the view of a document; what has an odd shape is not there."""
     outer = document.members.get("@context")
     trade = Trade(document=document, names=namespaces_of(outer))
+    shippings: list[TradeEvent] = []
+    voids: list[TradeEvent] = []
     for one in _events_that_took_place(document):
-        kind, action = one.event.get("type"), one.event.get("action")
+        kind, action, step = one.event.get("type"), one.event.get("action"), one.step
         if kind == "TransformationEvent" or (kind == "ObjectEvent" and action == "ADD"):
             trade.commissionings.append(one)
         elif kind == "AggregationEvent" and action in ("ADD", "DELETE"):
             trade.packings.append(one)
-        step = one.event.get("bizStep")
-        if isinstance(step, str) and BIZ_STEP.bare(one.names.expanded_uri(step)) in _SHIPPING:
-            trade.shippings.append(one)
+        if step in _SHIPPING:
+            shippings.append(one)
+        elif step == "void_shipping":
+            voids.append(one)
+        elif kind == "ObjectEvent" and (step in _ENDING or action == "DELETE"):
+            trade.endings.append(one)
+    trade.shippings.extend(_not_voided(shippings, voids))
     for path, element in _master_elements(document, trade.names):
         known = trade.products if path.startswith("/01/") else trade.places
         known.setdefault(path, element)
     return trade
+
+
+def _not_voided(
+    shippings: Sequence[TradeEvent], voids: Sequence[TradeEvent]
+) -> Iterator[TradeEvent]:
+    """Leave out shipments of which every item was voided later (CBV 2.0 section 7.1.2)."""
+    last = {
+        path: void.moment
+        for void in sorted(voids, key=lambda one: one.moment)
+        for path in void.shipped()
+    }
+    for one in shippings:
+        items = one.shipped()
+        if not items or any(last.get(path, one.moment) <= one.moment for path in items):
+            yield one
 
 
 def item_path(identifier: str) -> str:
@@ -180,7 +221,15 @@ def text_of(value: JsonValue) -> str:
         value = value[0]
     if value is None or isinstance(value, list | dict):
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value).strip()
+
+
+def stated(value: JsonValue) -> str:
+    """Return text_of a value, "" where it is a word for having none."""
+    text = text_of(value)
+    return "" if text.lower() in _PLACEHOLDERS else text
 
 
 def _texts(value: JsonValue) -> list[str]:
