@@ -20,6 +20,7 @@ from ledger.core.submission import SignedEvent, first_difference, parse_submissi
 # As UTF-8: an entry of PostgreSQL's index has room for 2,704 bytes (`events.event_id`).
 MAX_EVENT_ID_BYTES = 1024
 _HASH_PREFIX, _HASH_DIGITS = "ni:///sha-256;", 64
+_RECORD_TIME = "recordTime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,12 @@ class CheckedEvent:
     """An event whose entry was recomputed: ready to be logged, or refused with a reason.
 
     `pointer` is the event's in its document; findings about the document stand with its first.
+    `digests` has that of the content and, where the sender gave a recordTime, that without it:
+    recordTime is the repository's to give, so it makes no other event.
     """
 
     entry: bytes
-    event_digest: bytes = b""
+    digests: tuple[bytes, ...] = ()
     content: bytes = b""
     event_secret: bytes = b""
     items_secret: bytes = b""
@@ -44,6 +47,11 @@ class CheckedEvent:
     event_hash: bytes = b""
     has_id: bool = False
     declares_error: bool = False
+
+    @property
+    def event_digest(self) -> bytes:
+        """Return the digest of the content, as it stands in the log."""
+        return self.digests[0]
 
 
 def check_submission(part: bytes, document: bytes, at_ms: int) -> list[CheckedEvent]:
@@ -117,7 +125,7 @@ def recomputed(event: Event, signed: SignedEvent, outer: JsonValue = None) -> Ch
     content = canonical_json(event)
     return CheckedEvent(
         entry=signed.entry,
-        event_digest=content_digest(content),
+        digests=(content_digest(content), *_digest_without_record_time(event)),
         content=content,
         event_secret=signed.event_secret,
         items_secret=derive_items_secret(signed.event_secret),
@@ -128,6 +136,13 @@ def recomputed(event: Event, signed: SignedEvent, outer: JsonValue = None) -> Ch
         has_id="eventID" in event,
         declares_error="errorDeclaration" in event,
     )
+
+
+def _digest_without_record_time(event: Event) -> tuple[bytes, ...]:
+    if _RECORD_TIME not in event:
+        return ()
+    rest = {name: value for name, value in event.items() if name != _RECORD_TIME}
+    return (content_digest(canonical_json(rest)),)
 
 
 def event_name(event: Event, outer: JsonValue = None) -> tuple[str, bytes]:

@@ -181,17 +181,18 @@ class _Sequencing:
     def _load_known(self, work: list[_Work]) -> None:
         leaves = {entry_leaf_hash(entry) for one in work for entry in one.entries()}
         self.seen_leaves = self.transaction.known_leaves(leaves)
-        names = {
-            _name(event, party)
+        found = [
+            (party, event)
             for one in work
             if one.events
             for party in (one.first().party,)
             for event in one.events
             if event.code is None
-        }
+        ]
         self.seen_events = self.transaction.known_events(
-            {(name.party, name.event_digest) for name in names}
+            {(party, digest) for party, event in found for digest in event.digests}
         )
+        names = {_name(event, party) for party, event in found}
         self.event_ids = EventIds(self.transaction.namesakes(names))
 
     def _add_clock(self) -> None:
@@ -273,8 +274,9 @@ class _Sequencing:
         """Return the index of an event that is in the log, or in this batch so far."""
         if event.code is not None:
             return None
-        by_content = self.seen_events.get((party, event.event_digest))
-        return self.seen_leaves.get(entry_leaf_hash(event.entry), by_content)
+        by_leaf = self.seen_leaves.get(entry_leaf_hash(event.entry))
+        by_content = (self.seen_events.get((party, digest)) for digest in event.digests)
+        return next((index for index in (by_leaf, *by_content) if index is not None), None)
 
     def _refusals(self, one: _Work, entry: EventEntry) -> dict[int, tuple[str, str]]:
         """Return code and reason of each event that may not be logged, by position."""
@@ -301,7 +303,8 @@ class _Sequencing:
             if code not in said
         ]
         index = self._log(one, position, event.entry, Kind.EVENT)
-        self.seen_events[party, event.event_digest] = index
+        for digest in event.digests:
+            self.seen_events.setdefault((party, digest), index)
         if not event.declares_error:
             self.event_ids.add(name)
         self.batch.events.append(self._event_row(index, party, event))

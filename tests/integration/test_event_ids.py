@@ -45,6 +45,30 @@ def named(one: dict[str, Any]) -> dict[str, Any]:
     return {**one, "eventID": f"urn:uuid:{uuid4()}"}
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one document", "one after the other"])
+def test_a_record_time_makes_no_other_event(
+    captured: Captured, partner: Make, *, together: bool
+) -> None:
+    who, one = partner("Stamps"), named(commission(new_item()))
+    stamped = {**one, "recordTime": "2026-01-02T10:00:00Z"}
+    jobs = (
+        [captured(who, one, stamped)] if together else [captured(who, one), captured(who, stamped)]
+    )
+    first, second = [result for job in jobs for result in job["results"]]
+    assert (first["verdict"], second["verdict"]) == ("accepted", "duplicate")
+    assert first["logIndex"] == second["logIndex"]
+
+
+def test_of_record_times_in_one_batch_the_first_is_logged(
+    captured: Captured, partner: Make
+) -> None:
+    who, one = partner("Stamped"), named(commission(new_item()))
+    stamps = [{**one, "recordTime": f"2026-01-0{day}T10:00:00Z"} for day in (2, 3)]
+    results = captured(who, *stamps, one)["results"]
+    assert [result["verdict"] for result in results] == ["accepted", "duplicate", "duplicate"]
+    assert len({result["logIndex"] for result in results}) == 1
+
+
 def declared_wrong(one: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     return {**one, **changes, "errorDeclaration": WRONG}
 
@@ -76,7 +100,8 @@ def test_another_party_that_reports_the_same_event_reuses_nothing(
 
 def test_events_without_an_id_never_reuse_one(captured: Captured, partner: Make) -> None:
     who, one = partner("Nameless"), commission(new_item())
-    job = captured(who, one, {**one, "recordTime": "2026-01-02T10:00:00Z"})
+    # Another way to write one instant: other content under the same hash.
+    job = captured(who, one, {**one, "eventTime": one["eventTime"].replace("Z", ".000Z")})
     assert told(job) == [set(), set()]
     assert len({result["eventID"] for result in job["results"]}) == 1
 

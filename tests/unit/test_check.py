@@ -62,6 +62,13 @@ def test_a_good_event_is_ready_to_be_logged() -> None:
     )
 
 
+def test_an_event_with_a_record_time_has_the_digest_of_one_without_it_too() -> None:
+    plain, stamped = checked(document(GOOD, {**GOOD, "recordTime": "2026-01-03T10:00:00Z"}))
+    assert len(plain.digests) == 1
+    assert stamped.digests[1:] == plain.digests
+    assert stamped.event_digest != plain.event_digest
+
+
 def test_an_event_that_cannot_be_signed_is_refused_alone_and_by_its_finding() -> None:
     first, second, third = checked(document(GOOD, NO_TIME, {**GOOD, "epcList": ["urn:x:2"]}))
     assert first.code is third.code is None
