@@ -113,6 +113,8 @@ def _plan(text: str, reading: Reading, symbol: Symbol | None) -> _Plan:
     is_link = reading.spelling == "digital_link"
     symbol = symbol or (Symbol.QR if is_link else Symbol.DATAMATRIX)
     body = text[len(reading.symbology) :]
+    if reading.carried.issuer is Issuer.HIBC:
+        body = body.strip("*")  # start and stop of Code 39, which other symbols have no place for
     if reading.carried.issuer is Issuer.GS1 and symbol in _GS1 and not (
         is_link and symbol is Symbol.DATAMATRIX
     ):  # fmt: skip

@@ -6,7 +6,7 @@ import typer
 
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of
-from ledger.cli.texts import Texts, texts_of, visible
+from ledger.cli.texts import Texts, odd_bytes, texts_of, visible
 
 _COLUMNS = ("input", "item", "kind", "detail")
 # What people see of the attributes; programs get all.
@@ -39,9 +39,10 @@ def _rows(texts: list[str]) -> list[dict[str, Any]]:
     rows = []
     for text in texts:
         try:
-            rows.append(name_item(text, lengths).as_json(text))
+            rows.append({**name_item(text, lengths).as_json(text), **odd_bytes(text)})
         except BarcodeError as error:
-            rows.append({"input": text, "error": {"code": error.code, "message": str(error)}})
+            told = {"code": error.code, "message": str(error)}
+            rows.append({"input": text, **odd_bytes(text), "error": told})
     return rows
 
 

@@ -5,6 +5,7 @@ one document, with `--jsonl` one document a row. rich respects NO_COLOR.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from rich.text import Text
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 JsonLinesFlag = Annotated[bool, typer.Option("--jsonl", help="Print one JSON document a row.")]
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Row = Mapping[str, Any]
 Report = Callable[[str, int, int], None]
 
@@ -135,16 +137,8 @@ def output_of(context: typer.Context, *, as_json: bool = False, as_lines: bool =
 def format_json(value: object, *, indent: int | None = None) -> str:
     """Return JSON for programs; never bytes that are hashed."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    # Bytes that are no UTF-8 arrive as lone surrogates, which only an escape can carry on.
-    return text if text.isascii() or _is_utf8(text) else json.dumps(value, indent=indent)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    # Bytes that are no UTF-8 arrive as lone surrogates, which RFC 8259 readers may refuse.
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def shown(value: object) -> str:

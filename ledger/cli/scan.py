@@ -9,7 +9,7 @@ import typer
 from ledger.cli.exit_codes import ExitCode, file_error
 from ledger.cli.output import JsonFlag, JsonLinesFlag, output_of, write_bytes
 from ledger.cli.prove import replace_file
-from ledger.cli.texts import Texts, lines_of, texts_of, visible
+from ledger.cli.texts import Texts, lines_of, odd_bytes, texts_of, visible
 from ledger.core.errors import MalformedError
 from ledger.core.strict_json import parse_json
 
@@ -33,7 +33,7 @@ def scan(
 
     output = output_of(context, as_json=as_json, as_lines=as_lines)
     oracle = None if known is None else _oracle(known)
-    rows = [diagnose(text, oracle).as_json() for text in texts_of(texts)]
+    rows = [{**diagnose(text, oracle).as_json(), **odd_bytes(text)} for text in texts_of(texts)]
     shown = rows if output.as_json or output.as_lines else [_for_people(row) for row in rows]
     output.rows(shown, _COLUMNS)
     if any(row["verdict"] != "ok" for row in rows):

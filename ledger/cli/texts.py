@@ -28,6 +28,16 @@ def lines_of(raw: bytes) -> list[str]:
     return lines[:-1] if lines[-1] == "" else lines
 
 
+def odd_bytes(text: str) -> dict[str, str]:
+    """Return the bytes of a text that is no UTF-8 as a member for its JSON, none of any other.
+
+    Without them nobody could tell what arrived: JSON can show U+FFFD in their place only.
+    """
+    if text.isascii() or not any("\udc80" <= one <= "\udcff" for one in text):
+        return {}
+    return {"input_hex": text.encode("utf-8", "surrogateescape").hex()}
+
+
 def visible(text: str) -> str:
     """Return a text with pictures for its control characters: they are what went wrong."""
     return text.translate(_PICTURES)

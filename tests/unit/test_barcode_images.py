@@ -45,6 +45,7 @@ SET_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm
         (LINK, Symbol.DATAMATRIX, f"]d1{LINK}"),
         ("urn:epc:id:sscc:0614141.0000000001", Symbol.CODE128, "]C100006141410000000012"),
         (format_hibc("A123BJC5D6E71"), None, "]d1+A123BJC5D6E71G"),
+        (f"*{format_hibc('A123BJC5D6E71')}*", None, "]d1+A123BJC5D6E71G"),
         (format_hibc("A123BJC5D6E71"), Symbol.CODE128, "]C0+A123BJC5D6E71G"),
         (format_ifa("111234567842", serial="S"), None,
          "]d1" + format_ifa("111234567842", serial="S")),

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.main import app
+from ledger.core.strict_json import parse_json
 
 GS = "\x1d"
 GTIN = "09501101530003"
@@ -61,13 +62,26 @@ def test_stdin_is_read_byte_for_byte() -> None:
     lines = f"{SCAN}\n{SCAN}\r\n\n".encode() + b"\xff\n]d2" + SCAN.encode()
     found = rows("scan", "-", "--json", stdin=lines)
     assert [one["input"] for one in found] == [
-        SCAN, f"{SCAN}\r", "", "\udcff", f"]d2{SCAN}"
+        SCAN, f"{SCAN}\r", "", "\ufffd", f"]d2{SCAN}"
     ]  # fmt: skip
+    assert [one.get("input_hex") for one in found] == [None, None, None, "ff", None]
     assert [one["verdict"] for one in found] == ["ok", "refused", "refused", "refused", "ok"]
     assert found[1]["diagnosis"][0]["code"] == "WHITESPACE"
     many = run("scan", "--jsonl", "-", stdin=f"{SCAN}\n".encode() * 2000)
     assert len(many.stdout.splitlines()) == 2000
     assert many.exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize("command", ["item", "scan"])
+@pytest.mark.parametrize("form", ["--json", "--jsonl"])
+def test_json_of_junk_is_read_by_strict_readers(command: str, form: str) -> None:
+    junk = bytes(one for one in range(256) if one != ord("\n"))
+    for stdin in (junk, SCAN.encode() + b"\xa4", b"\xed\xa0\x80", b"\xc3"):
+        found: Any = parse_json(run(command, form, "-", stdin=stdin).stdout.encode())
+        row = found[0] if form == "--json" else found
+        assert bytes.fromhex(row["input_hex"]) == stdin
+        assert "\ufffd" in row["input"]
+    assert "input_hex" not in rows(command, "--json", "-", stdin="pâté".encode())[0]
 
 
 def test_known_items_are_the_evidence(tmp_path: Path) -> None:

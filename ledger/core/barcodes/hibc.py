@@ -42,9 +42,13 @@ def check_character(text: str) -> str:
 def parse_hibc(text: str) -> Carried:
     """Read `+primaryC`, `+primary/secondaryC` or `+secondaryLC`.
 
+    The asterisks that people see around it are start and stop of Code 39, and no data.
+
     Raises:
         BarcodeError: a wrong check character, or data against the standard.
     """
+    if text.startswith("*") and text.endswith("*"):
+        text = text[1:-1]
     if not text.startswith("+") or not _ALLOWED.fullmatch(text):
         rule = "must be + and characters of the 43-character set"
         raise BarcodeError("INVALID_CHARACTER", rule, text, _FIELD)

@@ -18,12 +18,21 @@ from ledger.core.gs1_keys import check_digit, percent_decoded
 from ledger.core.identifiers import canonical_path, item_key
 from ledger.core.prefix_lengths import PrefixLengths
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f]+")
+# RFC 3986 and 3987: a scheme, the characters of an IRI but for blanks, whole escapes, one fragment.
+_IRI_PART = (
+    r"(?:(?!\s)[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=\u00a1-\ud7ff\ue000-\ufdcf\ufdf0-\uffef"
+    r"\U00010000-\U000ffffd]|%[0-9A-Fa-f]{2})"
+)
+_IRI = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:{_IRI_PART}+(?:#{_IRI_PART}*)?")
 _LINK_OR_EPC = re.compile(r"https?://|urn:epc:", re.IGNORECASE)
 _PATH = re.compile(r"/[0-9]{2,4}/.+")
 _SSCC_DIGITS = re.compile(r"[0-9]{18}")
 _GTIN_LENGTHS: Final = frozenset({8, 12, 13, 14})
 _GLN_DIGITS: Final = 13
+_FREE_TEXT_KEY = re.compile(r"401|8004|8010")
+# As few digits as a company prefix of an EPC has (TDS 1.13 section 6).
+_FREE_TEXT_KEY_WITH_PREFIX = re.compile(r"(?:401|8004|8010)[0-9]{6}")
+_HYPHENATED = re.compile(r"[0-9]+(?:-[0-9]+)+")
 _CLASS_TAILS: Final = {"8003": 14, "253": 13, "255": 13}
 # AI of the path, AI of its tail -> kind
 _KINDS: Final = {
@@ -73,7 +82,7 @@ def name_item(text: str, lengths: PrefixLengths) -> NamedItem:
     if _LINK_OR_EPC.match(text):
         spelling = "epc_urn" if text[:3].lower() == "urn" else "digital_link"
         return _of_uri(text, spelling, lengths)
-    if _URI.fullmatch(text):
+    if _IRI.fullmatch(text):
         return NamedItem(path=_path_of(text), kind="uri")
     if text.isascii() and text.isdigit():
         sscc = _of_sscc_digits(text, lengths)
@@ -152,6 +161,8 @@ def _of_ndc(text: str, ndcs: list[Ndc], lengths: PrefixLengths) -> NamedItem:
 def _of_uri(text: str, spelling: str, lengths: PrefixLengths) -> NamedItem:
     path = _path_of(text)
     if not path.startswith("/"):
+        if not _IRI.fullmatch(text):
+            raise _no_uri(text)
         return NamedItem(path=path, kind="uri")
     link = find_link(text)
     if link is None:
@@ -199,6 +210,9 @@ def _of_scan(text: str, found: Diagnosed, lengths: PrefixLengths) -> NamedItem:
     if found.reading is None:
         return _of_refused(text, found)
     reading = found.reading
+    if reading.spelling == "element_string" and not reading.symbology and _is_chance(text):
+        rule = "begins as an element string by chance only; if it is one, write its AI in brackets"
+        raise BarcodeError("UNKNOWN_CARRIER", rule, text, "item")
     path = reading.carried.path
     if path is None:
         rule = "names no item: " + ", ".join(f"({ai})" for ai in reading.carried.elements)
@@ -219,11 +233,26 @@ def _of_reading(text: str, reading: Reading, found: Diagnosed) -> dict[str, Any]
     }
 
 
+def _is_chance(text: str) -> bool:
+    """Tell a number that happens to begin as a key of free text does: no check digit speaks for it.
+
+    Such keys begin with a company prefix, and a number with hyphens is a catalogue's or an NDC.
+    """
+    return bool(_FREE_TEXT_KEY.match(text)) and not (
+        _FREE_TEXT_KEY_WITH_PREFIX.match(text) and not _HYPHENATED.fullmatch(text)
+    )
+
+
+def _no_uri(text: str) -> BarcodeError:
+    rule = "is no spelling of an item, and no URI: that has a scheme, and no blanks or brackets <>"
+    return BarcodeError("INVALID_URI", rule, text, "item")
+
+
 def _of_refused(text: str, found: Diagnosed) -> NamedItem:
-    """Raise why, by the explanation where there is one; words of no carrier are themselves."""
+    """Raise why, by the explanation where there is one."""
     *explained, broken = found.diagnosis
-    if broken.code == "UNKNOWN_CARRIER" and not explained:
-        return NamedItem(path=_path_of(text), kind="uri")
+    if broken.code in {"UNKNOWN_CARRIER", "NO_GS1_KEY"} and not explained:
+        raise _no_uri(text)
     first = broken
     if explained and broken.code not in {"INVALID_CHECK_DIGIT", "INVALID_DATE"}:
         first = explained[0]

@@ -171,7 +171,7 @@ _READERS: Final[tuple[tuple[Callable[[str], bool], str, Callable[[str], Carried]
         "bracketed",
         lambda body: carried_of(parse_bracketed(body)),
     ),
-    (lambda body: body.startswith("+"), "hibc", parse_hibc),
+    (lambda body: body.startswith(("+", "*+")), "hibc", parse_hibc),
     (lambda body: body[:1] in "=&", "iccbba", parse_iccbba),
     (lambda body: body.startswith("[)>"), "ifa", parse_ifa),
 )
