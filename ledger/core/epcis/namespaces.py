@@ -13,8 +13,8 @@ from ledger.core.strict_json import JsonValue
 RDFS_COMMENT: Final = "{http://www.w3.org/2000/01/rdf-schema#}comment"
 CBVMDA: Final = "urn:epcglobal:cbv:mda"
 
-# The prefixes of the EPCIS 2.0.0 context.
-_STANDARD: Final = {
+# Those of the EPCIS 2.0.0 context, which protects them: never bound anew (JSON-LD 1.1, 4.1.11).
+STANDARD_PREFIXES: Final = {
     "epcis": "https://ref.gs1.org/epcis/",
     "cbv": "https://ref.gs1.org/cbv/",
     "cbvmda": CBVMDA + ":",
@@ -59,7 +59,7 @@ class Namespaces:
 
 def namespaces_of(*contexts: JsonValue) -> Namespaces:
     """Return what `@context` members define, later ones before earlier; odd parts say nothing."""
-    meanings = dict(_STANDARD)
+    meanings = dict(STANDARD_PREFIXES)
     default = ""
     for definitions in _definitions(contexts):
         for term, meaning in definitions.items():

@@ -13,6 +13,7 @@ from typing import Final, cast
 import orjson
 
 from ledger.core.epcis.document import STANDARD_CONTEXT, Event
+from ledger.core.epcis.namespaces import STANDARD_PREFIXES
 from ledger.core.epcis.schema import MEMBERS, SCHEMAS
 from ledger.core.strict_json import JsonValue
 
@@ -23,18 +24,8 @@ KNOWN_CONTEXTS: Final = frozenset(
         "https://gs1.github.io/EPCIS/epcis-context.jsonld",
     ]
 )
-EPCIS: Final = "https://ref.gs1.org/epcis/"
-# The prefixes that the standard context binds, and to what.
-PREFIXES: Final = {
-    "epcis": EPCIS,
-    "cbv": "https://ref.gs1.org/cbv/",
-    "cbvmda": "urn:epcglobal:cbv:mda:",
-    "gs1": "https://gs1.org/voc/",
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-    "dcterms": "http://purl.org/dc/terms/",
-}
+PREFIXES: Final = STANDARD_PREFIXES
+EPCIS: Final = PREFIXES["epcis"]
 # Those by which the standard's own names are defined.
 _OWN_PREFIXES: Final = frozenset(["epcis", "cbv"])
 _KEYWORDS: Final = {"id": "@id", "type": "@type"}
@@ -198,14 +189,16 @@ def are_names_bound(event: Event, prefixes: frozenset[str]) -> bool:
 
 
 def _is_bound(name: str, prefixes: frozenset[str]) -> bool:
-    prefix = name.partition(":")[0]
-    return prefix in prefixes and prefix != "epcis"
+    prefix, _, local = name.partition(":")
+    return prefix in prefixes and prefix != "epcis" and local != ""
 
 
 def name_faults(event: Event, prefixes: frozenset[str]) -> list[ContextFault]:
-    """Return names of an event whose meaning no context gives, one for each prefix.
+    """Return names whose meaning no context gives, one for each prefix.
 
-    The path of a fault leads to the member from the event.
+    Args:
+        event: Or the members of a document around its events. The path of a fault begins here.
+        prefixes: What the contexts bind.
     """
     faults: dict[str, ContextFault] = {}
     pending: list[tuple[JsonValue, str]] = [(event, "")]
@@ -229,7 +222,7 @@ def name_faults(event: Event, prefixes: frozenset[str]) -> list[ContextFault]:
 
 def _judge_nested(value: JsonValue, path: str, faults: dict[str, ContextFault]) -> None:
     if path:
-        message = "A context inside of an event can change names; it is ignored."
+        message = "A context below the first can change names; it is ignored."
         at = f"{path}/@context"
         faults[at] = ContextFault("NESTED_CONTEXT", at, str(value), message)
 
@@ -239,6 +232,10 @@ def _judge_name(
 ) -> None:
     # The reader of XML writes an attribute as a member that begins with @.
     prefix, _, local = name.removeprefix("@").partition(":")
+    if not local:
+        message = f"{name} is a prefix without a name."
+        faults[name] = ContextFault("EXTENSION_WITHOUT_NAME", path, name, message)
+        return
     if prefix in PREFIXES:
         if prefix == "epcis" and local in TERMS:
             message = f"{name} is {local} in another spelling; two readers may see two events."

@@ -6,9 +6,9 @@ from typing import Final
 
 from lxml import etree
 
+from ledger.core.epcis.namespaces import STANDARD_PREFIXES
 from ledger.core.epcis.xml_names import (
     JSON_MARK,
-    STANDARD_PREFIXES,
     UNQUALIFIED,
     XSD_NAMESPACE,
     XSI_NAMESPACE,

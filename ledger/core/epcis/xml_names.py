@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 from ledger.core.epcis.document import STANDARD_CONTEXT
+from ledger.core.epcis.namespaces import STANDARD_PREFIXES
 from ledger.core.errors import MalformedError
 from ledger.core.strict_json import JsonValue
 
@@ -22,17 +23,6 @@ NO_LIST: Final = "empty-list"
 OBJECT: Final = "object"
 HEADER: Final = "header"
 
-# Prefixes that the standard context defines and protects: never bound anew (JSON-LD 1.1, 4.1.11).
-STANDARD_PREFIXES: Final = {
-    "epcis": "https://ref.gs1.org/epcis/",
-    "cbv": "https://ref.gs1.org/cbv/",
-    "cbvmda": "urn:epcglobal:cbv:mda:",
-    "gs1": "https://gs1.org/voc/",
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-    "dcterms": "http://purl.org/dc/terms/",
-}
 # Namespaces of XML that the standard context has a prefix for; CBV writes its own both ways.
 _PREFIX_OF: Final = {
     **{namespace: prefix for prefix, namespace in STANDARD_PREFIXES.items()},
