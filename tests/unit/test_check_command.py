@@ -1,6 +1,7 @@
 """`unbroken epcis check`: rows, exit codes, and copies that overwrite nothing."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def test_people_see_fifty_of_a_kind(tmp_path: Path) -> None:
     codes = [one["code"] for one in found[0]["findings"]]
     assert codes.count("UNKNOWN_CBV_WORD") == MAX_PER_CODE
     assert "FINDINGS_TRUNCATED" in codes
+
+
+def test_a_wrong_hash_is_told_of_a_document_without_any_other_fault(tmp_path: Path) -> None:
+    event_id = f"ni:///sha-256;{'0' * 64}?ver=CBV2.0"
+    file = tmp_path / "hashed.json"
+    lately = datetime.now(UTC) - timedelta(days=1)
+    time = lately.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    file.write_text(json.dumps(document(event(eventID=event_id, eventTime=time))))
+    _, (row,) = rows(str(file))
+    assert row["verdict"] == "accept"
+    assert [one["code"] for one in row["findings"]] == ["EVENT_ID_HASH_MISMATCH"]
+    assert row["findings"][0]["line"] == 1
 
 
 def test_copies_overwrite_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every rule of the check, broken one at a time: the verdict, the codes, and where."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -11,6 +12,7 @@ from ledger.core.epcis.check import check_bytes, check_document
 from ledger.core.epcis.codes import CODES
 from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.quality import MAX_PER_CODE
+from ledger.core.steps import MAX_NESTING
 from ledger.core.strict_json import JsonValue
 from tests.unit.epcis_events import (
     AT_MS,
@@ -44,6 +46,11 @@ DATED = {"cbvmda:lotNumber": "A", "cbvmda:itemExpirationDate": "2026-01-31"}
 def made(**changes: object) -> dict[str, Any]:
     return event(action="ADD", bizStep="commissioning", disposition="active", **changes)
 
+
+NAMED = event(eventID=EVENT_ID)
+LATE = made(eventTime="2024-05-01T12:00:00.000Z")
+EXPIRED = made(epcList=[OTHER], ilmd={**DATED, "cbvmda:itemExpirationDate": "2027-01-31"})
+CLOSING = packed(eventTime="2024-05-01T11:00:00Z", parentID=BIG_PALLET, childEPCs=[PALLET])
 
 # (events, "accept"/"flag"/"reject", the codes that are found)
 EVENTS: dict[str, tuple[list[Any], str, list[str]]] = {
@@ -104,6 +111,15 @@ EVENTS: dict[str, tuple[list[Any], str, list[str]]] = {
         "reject",
         ["MISSING_WHAT"],
     ),
+    "no inputs and no outputs": (
+        [transformed(inputEPCList=[], outputEPCList=[])],
+        "reject",
+        ["MISSING_WHAT"],
+    ),
+    "null for a list": ([event(epcList=None)], "reject", ["WRONG_TYPE"]),
+    "null for a parent": ([packed(parentID=None)], "reject", ["WRONG_TYPE"]),
+    "half an escape in a serial": ([event(epcList=[DIGITAL + "%2"])], "reject", ["INVALID_SERIAL"]),
+    "control character": ([event(epcList=[ITEM + "\0"])], "reject", ["INVALID_IDENTIFIER"]),
     "output that was consumed": (
         [transformed(outputEPCList=[DIGITAL])],
         "accept",
@@ -117,6 +133,37 @@ EVENTS: dict[str, tuple[list[Any], str, list[str]]] = {
     "ilmd when deleted": ([event(action="DELETE", ilmd=DATED)], "reject", ["ILMD_NOT_ALLOWED"]),
     "ilmd in a transformation": ([transformed(ilmd=DATED)], "accept", []),
     "ilmd in an aggregation": ([packed(ilmd=DATED)], "reject", ["UNKNOWN_MEMBER"]),
+    "expiry that is no date": (
+        [made(ilmd={"cbvmda:itemExpirationDate": "soon"})],
+        "flag",
+        ["INVALID_DATE"],
+    ),
+    "expiry on a day that does not exist": (
+        [made(ilmd={**DATED, "cbvmda:itemExpirationDate": "2028-02-30"})],
+        "flag",
+        ["INVALID_DATE"],
+    ),
+    "expiry as a number": (
+        [made(ilmd={"cbvmda:itemExpirationDate": 20280131})],
+        "flag",
+        ["INVALID_DATE"],
+    ),
+    "sold by no date, by another prefix": (
+        [
+            made(
+                ilmd={"m:sellByDate": "31.1.2028"},
+                **{"@context": [STANDARD, {"m": "urn:epcglobal:cbv:mda:"}]},
+            )
+        ],
+        "flag",
+        ["INVALID_DATE"],
+    ),
+    "best before an instant": (
+        [made(ilmd={"cbvmda:bestBeforeDate": "2028-02-29T10:00:00.000+01:00"})],
+        "accept",
+        [],
+    ),
+    "expiry of one's own": ([made(ilmd={"ex:itemExpirationDate": "soon"})], "accept", []),
     "ilmd without a prefix": ([made(ilmd={"lot": "A"})], "reject", ["UNKNOWN_MEMBER"]),
     # quantities
     "zero": ([counted(epcClass=LOT, quantity=0)], "reject", ["QUANTITY_NOT_POSITIVE"]),
@@ -372,6 +419,12 @@ EVENTS: dict[str, tuple[list[Any], str, list[str]]] = {
     "name without a prefix": ([event(colour="red")], "reject", ["UNKNOWN_MEMBER"]),
     "keyword": ([event(**{"@graph": []})], "reject", ["UNKNOWN_MEMBER"]),
     "prefix that is bound": ([event(**{"ex:colour": "red"})], "accept", []),
+    "prefix without a name": ([event(**{"ex:": 1})], "flag", ["EXTENSION_WITHOUT_NAME"]),
+    "prefix without a name, in ilmd": (
+        [made(ilmd={"ex:": "1"})],
+        "flag",
+        ["EXTENSION_WITHOUT_NAME"],
+    ),
     "whole URI as a name": ([event(**{"https://ns.example.com/colour": "red"})], "accept", []),
     "unbound prefix, below": ([event(**{"ex:a": [{"zz:b": 1}]})], "flag", ["UNDEFINED_PREFIX"]),
     "unbound prefix in a sensor": ([sensed({**CELSIUS, "zz:a": 1})], "flag", ["UNDEFINED_PREFIX"]),
@@ -445,6 +498,141 @@ EVENTS: dict[str, tuple[list[Any], str, list[str]]] = {
         [event(), made(eventTime="2024-05-01T12:00:00.000Z")],
         "flag",
         ["EVENTS_OUT_OF_ORDER"],
+    ),
+    "declaration in another spelling of the time": (
+        [NAMED, {**NAMED, "eventTime": "2024-05-01T12:00:00+02:00", "errorDeclaration": DECLARED}],
+        "accept",
+        [],
+    ),
+    "declaration in another spelling of the item": (
+        [NAMED, {**NAMED, "epcList": [DIGITAL], "errorDeclaration": DECLARED}],
+        "accept",
+        [],
+    ),
+    "declaration of the second that has an eventID": (
+        [
+            NAMED,
+            {**NAMED, "bizStep": "receiving"},
+            {**NAMED, "bizStep": "receiving", "errorDeclaration": DECLARED},
+        ],
+        "flag",
+        ["EVENT_ID_REUSED"],
+    ),
+    "declaration of something else": (
+        [NAMED, {**NAMED, "bizStep": "receiving", "errorDeclaration": DECLARED}],
+        "flag",
+        ["EVENT_ID_REUSED"],
+    ),
+    "declared twice": (
+        [NAMED, *[{**NAMED, "errorDeclaration": DECLARED}] * 2],
+        "flag",
+        ["DUPLICATE_TRANSMISSION"],
+    ),
+    "taken back, shipped before it was made": (
+        [
+            event(),
+            event(eventTime="2024-05-01T10:00:00Z", errorDeclaration=DECLARED),
+            made(eventTime="2024-05-01T12:00:00.000Z"),
+        ],
+        "accept",
+        [],
+    ),
+    "declared under another eventID, shipped before it was made": (
+        [
+            NAMED,
+            event(eventID=EVENT_ID[:-1] + "9", errorDeclaration=DECLARED),
+            made(eventTime="2024-05-01T12:00:00.000Z"),
+        ],
+        "flag",
+        ["EVENTS_OUT_OF_ORDER"],
+    ),
+    "made, taken back, then shipped before": (
+        [LATE, {**LATE, "errorDeclaration": DECLARED}, event()],
+        "accept",
+        [],
+    ),
+    "ring taken back": (
+        [
+            packed(childEPCs=[BIG_PALLET]),
+            CLOSING,
+            {**CLOSING, "errorDeclaration": DECLARED},
+        ],
+        "accept",
+        [],
+    ),
+    "other expiry taken back": (
+        [made(ilmd=DATED), EXPIRED, {**EXPIRED, "errorDeclaration": DECLARED}],
+        "accept",
+        [],
+    ),
+    "sent again with a recordTime": (
+        [NAMED, {**NAMED, "recordTime": "2024-05-01T11:00:00Z"}],
+        "flag",
+        ["RECORD_TIME_IGNORED", "DUPLICATE_TRANSMISSION"],
+    ),
+    "sent again in another zone": (
+        [event(), event(eventTime="2024-05-01T12:00:00+02:00")],
+        "flag",
+        ["DUPLICATE_TRANSMISSION"],
+    ),
+    "sent again as Digital Link": (
+        [event(), event(epcList=[DIGITAL])],
+        "flag",
+        ["DUPLICATE_TRANSMISSION"],
+    ),
+    "alike but for the place": (
+        [event(), event(readPoint={"id": "urn:epc:id:sgln:0614141.07346.1235"})],
+        "accept",
+        [],
+    ),
+    "alike but for the eventID": ([NAMED, event(eventID=EVENT_ID[:-1] + "9")], "accept", []),
+    "one lot by another prefix": (
+        [
+            made(ilmd=DATED),
+            made(
+                epcList=[OTHER],
+                ilmd={"m:lotNumber": "A", "m:itemExpirationDate": "2027-01-31"},
+                **{"@context": [STANDARD, {"m": "urn:epcglobal:cbv:mda#"}]},
+            ),
+        ],
+        "flag",
+        ["MIXED_EXPIRY_SAME_LOT"],
+    ),
+    "one lot as a class": (
+        [
+            made(ilmd=DATED),
+            made(
+                epcList=[],
+                quantityList=[{"epcClass": "urn:epc:class:lgtin:0614141.107346.A", "quantity": 5}],
+                ilmd={"cbvmda:itemExpirationDate": "2027-01-31"},
+            ),
+        ],
+        "flag",
+        ["MIXED_EXPIRY_SAME_LOT"],
+    ),
+    "another lot as a class": (
+        [
+            made(ilmd=DATED),
+            made(
+                epcList=[],
+                quantityList=[{"epcClass": "urn:epc:class:lgtin:0614141.107346.B", "quantity": 5}],
+                ilmd={"cbvmda:itemExpirationDate": "2027-01-31"},
+            ),
+        ],
+        "accept",
+        [],
+    ),
+    "the lot of what was used up": (
+        [
+            made(ilmd=DATED),
+            transformed(
+                inputEPCList=[OTHER],
+                outputEPCList=["urn:epc:id:sgtin:0614141.107347.1"],
+                ilmd={**DATED, "cbvmda:itemExpirationDate": "2027-01-31"},
+            ),
+        ],
+        "accept",
+        [],
     ),
     "written late": ([event(eventTime="2024-05-01T12:00:00.000Z"), made()], "accept", []),
 }
@@ -520,6 +708,12 @@ DOCUMENTS: dict[str, tuple[Any, str, list[str]]] = {
         document(event(), **{"@context": [STANDARD, "file:///etc/passwd"]}),
         "accept",
         ["UNKNOWN_CONTEXT"],
+    ),
+    "unbound prefix": (document(event(), **{"zz:a": 1}), "flag", ["UNDEFINED_PREFIX"]),
+    "unbound prefix in the header": (
+        document(event(), epcisHeader={"ex:b": 1, "zz:a": 1}),
+        "flag",
+        ["UNDEFINED_PREFIX"],
     ),
     "context from elsewhere only": (
         document(event(), **{"@context": "https://a.example/c"}),
@@ -677,8 +871,73 @@ def _chain(count: int) -> list[dict[str, Any]]:
     return [packed(parentID=names[i], childEPCs=[names[i + 1]]) for i in range(count)]
 
 
+def _told(events: list[Any]) -> list[str]:
+    return found(json.dumps(document(*events)).encode())[1]
+
+
+def _orders(links: list[Any]) -> list[list[Any]]:
+    shuffled = sorted(links, key=lambda one: sha256(one["parentID"].encode()).digest())
+    return [links, links[::-1], shuffled]
+
+
+@pytest.mark.parametrize("count", [2, 16, 17, 120, 4000])
+def test_a_ring_of_any_length_is_found_in_any_order(count: int) -> None:
+    ring = _chain(count)
+    ring[-1]["childEPCs"] = [ring[0]["parentID"]]
+    for links in _orders(ring):
+        assert _told(links).count("HIERARCHY_CYCLE") == 1
+        assert ("HIERARCHY_DEPTH_EXCEEDED" in _told(links)) == (count > 17)
+
+
+def test_a_ring_that_was_opened_before_is_none() -> None:
+    ring = _chain(120)
+    ring[-1]["childEPCs"] = [ring[0]["parentID"]]
+    apart = {**ring[50], "action": "DELETE"}
+    assert "HIERARCHY_CYCLE" not in _told([*ring[:-1], apart, ring[-1]])
+
+
+def test_nesting_that_custody_does_not_follow_is_flagged_once() -> None:
+    for links in _orders(_chain(MAX_NESTING)):
+        assert _told(links) == []
+    for links in _orders(_chain(MAX_NESTING + 1)):
+        assert _told(links) == ["HIERARCHY_DEPTH_EXCEEDED"]
+    for links in _orders(_chain(30))[:2]:
+        assert _told(links) == ["HIERARCHY_DEPTH_EXCEEDED"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "message"),
+    [({"bizStep": "https://ns.gs1.org/cbv/BizStep-shipping"}, "CBV_URI_IN_JSON", "shipping."),
+     ({"epcList": ["urn:x:" + "a" * 5000]}, "INVALID_IDENTIFIER", "An identifier: must have 1"),
+     ({"eventTime": "1900-02-28T00:00:00Z"}, "INVALID_TIME", "Our own limit")],
+    ids=["old spelling", "long", "early"],
+)  # fmt: skip
+def test_a_message_says_what_is_wrong(changes: dict[str, Any], code: str, message: str) -> None:
+    raw = json.dumps(document(event(**changes))).encode()
+    (one,) = check_document(raw, at_ms=AT_MS).findings
+    assert one.code == code
+    assert message in one.message
+
+
 ATTACKS: dict[str, list[Any]] = {
     "a chain": _chain(4000),
+    "a chain from below": _chain(4000)[::-1],
+    "a chain and what is put below it": [
+        *_chain(4000),
+        *[
+            packed(
+                parentID="urn:epc:id:sscc:0614141.0000003999",
+                childEPCs=[f"urn:epc:id:sscc:0614142.{i:010d}"],
+            )
+            for i in range(4000)
+        ],
+    ],
+    "alike but for the serial": [event(epcList=[f"{ITEM}{i}"]) for i in range(8000)],
+    "all declared": [
+        event(epcList=[f"{ITEM}{i}"], **more)
+        for i in range(3000)
+        for more in ({}, {"errorDeclaration": DECLARED})
+    ],
     "a chain taken apart": [
         *_chain(4000),
         *[{**one, "action": "DELETE", "childEPCs": []} for one in _chain(4000)],

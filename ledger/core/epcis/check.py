@@ -31,6 +31,7 @@ from ledger.core.epcis.rules_context import (
     read_context,
 )
 from ledger.core.epcis.rules_document import judge_together
+from ledger.core.epcis.rules_lots import judge_dates
 from ledger.core.epcis.schema import DOCUMENT_KINDS, MEMBERS
 from ledger.core.errors import MalformedError
 from ledger.core.strict_json import parse_json
@@ -178,6 +179,10 @@ def _check_members(document: Document, context: Context) -> list[DocumentFinding
             finding(one.code, f"/@context{one.path}", one.value, one.message)
             for one in context.faults
         ]
+    told = {one.pointer for one in findings}
+    for one in name_faults(document.members, context.prefixes):
+        if one.path not in told:
+            findings.append(finding(one.code, one.path, one.value, one.message))
     return findings
 
 
@@ -196,13 +201,30 @@ def _check_event(
             is_modelled = not report.found
         judge_event(event, report)
     judge_times(event, at_ms, report)
+    if "ilmd" in event:
+        judge_dates(event, report)
     if "recordTime" in event and document.kind is not Kind.QUERY:
         message = "The repository's own recordTime counts; this one is kept and ignored."
         report.add("RECORD_TIME_IGNORED", "/recordTime", event["recordTime"], message)
     prefixes = _check_context(document, event, context, report)
     if not (is_modelled and are_names_bound(event, prefixes)):
         _check_names(event, prefixes, report)
-    return report.found
+    return report.found if is_modelled else _most_exact(report.found)
+
+
+def _most_exact(found: list[DocumentFinding]) -> list[DocumentFinding]:
+    """Leave out what is said of a value beside something more exact: each is one fault."""
+    errors: dict[str, set[str]] = {}
+    for one in found:
+        if one.severity is Severity.ERROR:
+            errors.setdefault(one.pointer, set()).add(one.code)
+    return [one for one in found if not _is_vaguer(one.code, errors.get(one.pointer, set()))]
+
+
+def _is_vaguer(code: str, errors: set[str]) -> bool:
+    if code == "INVALID_URI":
+        return len(errors) > 1
+    return code.startswith("MISSING_") and "WRONG_TYPE" in errors
 
 
 def _of_model(document: Document, kind: str, event: Event, report: Report) -> list[DocumentFinding]:

@@ -8,8 +8,9 @@ import re
 from hashlib import sha256
 from typing import Final
 
+from ledger.core.epcis.codes import finding
 from ledger.core.epcis.document import Document, Event
-from ledger.core.epcis.finding import DocumentFinding, Severity
+from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.hash_order import EVENT_MEMBERS, LEFT_OUT, Member
 from ledger.core.epcis.hash_values import written, written_extension
 from ledger.core.epcis.namespaces import RDFS_COMMENT, Namespaces, namespaces_of
@@ -52,16 +53,9 @@ def hash_findings(document: Document) -> list[DocumentFinding]:
             continue
         right = event_hash(event, outer)
         if match[1].lower() not in right:
+            message = f"The event's {VERSION} hash is {right}."
             findings.append(
-                DocumentFinding(
-                    code="EVENT_ID_HASH_MISMATCH",
-                    severity=Severity.INFO,
-                    pointer=f"{pointer}/eventID",
-                    value=match[0],
-                    message=f"The event's {VERSION} hash is {right}.",
-                    rule="CBV 2.0 section 8.9",
-                    event=i,
-                )
+                finding("EVENT_ID_HASH_MISMATCH", f"{pointer}/eventID", given, message, i)
             )
     return findings
 

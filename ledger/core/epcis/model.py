@@ -1,5 +1,6 @@
 """Findings of the model layer: what our schema says, in words that help."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
@@ -10,7 +11,15 @@ from jsonschema_rs import ValidationError
 
 from ledger.core.epcis.codes import finding
 from ledger.core.epcis.finding import DocumentFinding
-from ledger.core.epcis.schema import CODE, SCHEMAS, VALIDATORS, VOCABULARIES, WORDS, Schema
+from ledger.core.epcis.schema import (
+    CODE,
+    OF_GS1,
+    SCHEMAS,
+    VALIDATORS,
+    VOCABULARIES,
+    WORDS,
+    Schema,
+)
 from ledger.core.strict_json import JsonValue
 
 _OF_KEYWORD: Final = {
@@ -24,6 +33,7 @@ _OF_KEYWORD: Final = {
 }
 # The longest word of CBV has 26.
 MAX_WORD_CHARACTERS: Final = 60
+_OF_GS1: Final = re.compile(OF_GS1)
 _CLOSE: Final = 0.75
 _FEW_LETTERS: Final = 3
 _CODE_FOR_MISSING: Final = {"@context": "MISSING_CONTEXT"}
@@ -142,6 +152,9 @@ def _wrong_word(value: JsonValue, name: str, pointer: str, event: int | None) ->
         return finding("WRONG_TYPE", pointer, value, "This must be a JSON string.", event)
     words = VOCABULARIES[name]
     bare = words.bare(value)
+    if bare == value and _OF_GS1.match(value):
+        # Of any older or mistaken namespace of GS1: BizStep-shipping, :shipping.
+        bare = value[max(value.rfind(one) for one in ":/-") + 1 :]
     if bare != value and bare in words.words:
         message = f"JSON spells this {name} as the bare word: {bare}."
         return finding("CBV_URI_IN_JSON", pointer, value, message, event)

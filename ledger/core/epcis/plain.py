@@ -52,7 +52,7 @@ def _list(items: Schema, **rule: object) -> Schema:
     return {"type": "array", "items": items, "minItems": 1, **rule}
 
 
-_EXTENSION: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*:[A-Za-z0-9_.\-/]*$"
+_EXTENSION: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*:[A-Za-z0-9_.\-/]+$"
 _SERIAL = r"[A-Za-z0-9\-._]{1,20}"
 _ITEM: Final[Schema] = {
     "type": "string",

@@ -26,7 +26,9 @@ _MINUTE_MS: Final = 60_000
 _LAST_MS: Final = 253_402_300_799_999
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 -- banned-api sees datetime.UTC
 _STALE_MESSAGE: Final = "This event is more than a year old."
-_TIMES: Final = (("eventTime",), ("errorDeclaration", "declarationTime"))
+_NOT_KEPT: Final = {
+    "is not before 1970": "is before 1970", "is not after 9999 (UTC)": "is after 9999 (UTC)",
+}  # fmt: skip
 
 
 def is_unremarkable(time: str, at_ms: int) -> bool:
@@ -84,7 +86,10 @@ def _refuse_time(value: str, path: str, report: Report) -> None:
     try:
         event_time_ms(value)
     except MalformedError as error:
-        message = f"The ledger keeps instants from 1970 to 9999: a time {error.rule}."
+        message = (
+            "Our own limit, not the standard's: the ledger keeps instants from 1970 to 9999,"
+            f" and this {_NOT_KEPT.get(error.rule, 'is none of these')}."
+        )
         report.add("INVALID_TIME", path, value, message)
 
 

@@ -67,7 +67,7 @@ def judge_rare(event: Event, report: Report) -> None:
 
 def _judge_object(event: Event, report: Report) -> None:
     sensed = event.get("sensorElementList") and event.get("readPoint")
-    if not (event.get("epcList") or event.get("quantityList") or sensed):
+    if not (_names_any(event, "epcList", "quantityList") or sensed):
         message = (
             "An ObjectEvent names something: a non-empty epcList or quantityList,"
             " or a sensorElementList with a readPoint."
@@ -78,14 +78,18 @@ def _judge_object(event: Event, report: Report) -> None:
         report.add("ILMD_NOT_ALLOWED", "/ilmd", event.get("action"), message)
 
 
+def _names_any(event: Event, *members: str) -> bool:
+    """Tell whether one of these lists is not empty, or no list: the model tells of that."""
+    return any(event[one] != [] for one in members if one in event)
+
+
 def _judge_containment(event: Event, report: Report) -> None:
     action = event.get("action")
     parent_needed = action in ("ADD", "DELETE") or event.get("type") == "AssociationEvent"
     if parent_needed and not event.get("parentID"):
         message = f"An {event['type']} with action {action} names its parent."
         report.add("MISSING_PARENT", "/parentID", None, message)
-    children = event.get("childEPCs") or event.get("childQuantityList")
-    if action in ("ADD", "OBSERVE") and not children:
+    if action in ("ADD", "OBSERVE") and not _names_any(event, "childEPCs", "childQuantityList"):
         message = "childEPCs or childQuantityList must name a child, unless the action is DELETE."
         report.add("MISSING_CHILDREN", "/childEPCs", None, message)
 
@@ -94,19 +98,20 @@ def _judge_transaction(event: Event, report: Report) -> None:
     if event.get("bizTransactionList") in (None, []):
         message = "A TransactionEvent names at least one business transaction."
         report.add("MISSING_BIZ_TRANSACTION", "/bizTransactionList", None, message)
-    what = event.get("epcList") or event.get("quantityList")
-    if event.get("action") in ("ADD", "OBSERVE") and not what:
+    is_needed = event.get("action") in ("ADD", "OBSERVE")
+    if is_needed and not _names_any(event, "epcList", "quantityList"):
         message = "epcList or quantityList must not be empty, unless the action is DELETE."
         report.add("MISSING_WHAT", "", None, message)
 
 
 def _judge_transformation(event: Event, report: Report) -> None:
-    inputs = event.get("inputEPCList") or event.get("inputQuantityList")
-    outputs = event.get("outputEPCList") or event.get("outputQuantityList")
+    inputs = _names_any(event, "inputEPCList", "inputQuantityList")
+    outputs = _names_any(event, "outputEPCList", "outputQuantityList")
+    if not inputs and not outputs:
+        message = "A TransformationEvent names inputs and outputs."
+        report.add("MISSING_WHAT", "", None, message)
+        return
     if event.get("transformationID"):
-        if not inputs and not outputs:
-            message = "A TransformationEvent names inputs or outputs."
-            report.add("MISSING_WHAT", "", None, message)
         return
     reason = "unless a transformationID joins this event to others."
     if not inputs:

@@ -122,7 +122,8 @@ def _refused(identifier: str, error: MalformedError) -> Fault:
     if " must end in " in error.rule and not error.rule.endswith(".*"):
         message = "Serial or lot is too long, empty, or has a character outside of the GS1 set"
         return Fault("INVALID_SERIAL", f"{message}: {error.value}.")
-    return Fault("INVALID_IDENTIFIER", f"An EPC URN: {error.rule}.")
+    what = "An EPC URN" if _EPC.match(identifier) else "An identifier"
+    return Fault("INVALID_IDENTIFIER", f"{what}: {error.rule}.")
 
 
 def _wrong_check_digit(identifier: str, value: str) -> Fault:

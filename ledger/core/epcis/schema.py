@@ -32,10 +32,11 @@ VOCABULARIES: Final[dict[str, Words]] = {
 _URI_CHARACTERS = r"(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 EXTENSION: Final = rf"^[A-Za-z][A-Za-z0-9+.\-]*:{_URI_CHARACTERS}(?:#{_URI_CHARACTERS})?$"
 # What the standard spells as bare words in JSON (EPCIS 2.0 section 10.2) has no second spelling.
-_FOREIGN = (
-    r"^(?!urn:epcglobal:cbv|https?://(?:ref|ns)\.gs1\.org/cbv/|https?://ns\.gs1\.org/voc/"
+OF_GS1: Final = (
+    r"^(?:urn:epcglobal:cbv|https?://(?:ref|ns)\.gs1\.org/cbv/|https?://ns\.gs1\.org/voc/"
     r"|https?://(?:www\.|ref\.)?gs1\.org/voc/)"
 )
+_FOREIGN: Final = OF_GS1.replace("?:", "?!", 1)
 
 
 def _leaf(code: str, **rule: object) -> Schema:
