@@ -5,6 +5,7 @@ changes, and which leaves out the error declaration. It costs more than all othe
 events are hashed that agree in all that is cheap to compare.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -22,6 +23,10 @@ from ledger.core.strict_json import JsonValue
 _LISTS: Final = (*ITEM_LISTS, *QUANTITY_LISTS)
 # "2026-11-25T10:00:": zones are whole minutes, so seconds are the same in each.
 _SECONDS: Final = slice(17, 19)
+# What follows the last dot or slash, which URN and link of one trade item share.
+_SERIAL: Final = re.compile(
+    r"(?:urn:epc:id:sgtin:|https://id\.gs1\.org/01/).*[./]([A-Za-z0-9_\-]+)", re.DOTALL
+)
 
 
 def repeats(events: Sequence[Event], pointers: Sequence[str]) -> list[DocumentFinding]:
@@ -80,13 +85,27 @@ def _split(
 
 
 def _shape(event: Event) -> object:
-    count = 0
-    for name in _LISTS:
-        listed = event.get(name)
-        if isinstance(listed, list):
-            count += len(listed)
+    listed = [event[name] for name in _LISTS if name in event]
+    count = sum([len(one) for one in listed if isinstance(one, list)])
     time = str(event.get("eventTime"))[_SECONDS]
     return time, str(event.get("type")), str(event.get("action")), str(event.get("bizStep")), count
+
+
+def _leading(event: Event) -> object:
+    """Return the parent, or the serial of the only item: enough to tell most events apart."""
+    parent = event.get("parentID")
+    if isinstance(parent, str):
+        return find_path(parent) or parent
+    for name in ITEM_LISTS:
+        listed = event.get(name)
+        if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], str):
+            serial = _SERIAL.fullmatch(listed[0])
+            return serial[1] if serial else _serial_of(find_path(listed[0]) or listed[0])
+    return None
+
+
+def _serial_of(path: str) -> str:
+    return path[max(path.rfind("."), path.rfind("/")) + 1 :]
 
 
 def _instant(event: Event) -> object:
@@ -104,7 +123,7 @@ def _items(event: Event) -> object:
 
 
 # From the cheapest to the dearest: each is asked only of events that agree in those before it.
-_MARKS: Final = (_shape, _instant, _items)
+_MARKS: Final = (_shape, _leading, _instant, _items)
 
 
 def _name(event: Event) -> tuple[str, str]:
