@@ -6,6 +6,7 @@ import orjson
 
 from ledger.core.epcis.compared import Prefixes
 from ledger.core.epcis.query import Query, parse_query
+from ledger.core.epcis.query_shapes import verify_shapes
 from ledger.core.errors import MalformedError, NotFoundError
 from ledger.core.strict_json import JsonValue, parse_json
 from ledger.service.page_tokens import LIFETIME_MS, Place, format_token, parse_token
@@ -15,6 +16,8 @@ from ledger.service.query_ports import Batch, Cursor, EventStore, NamedQuery, St
 MAX_NAME_BYTES = 256
 # Some 2,000 values of a hundred bytes each.
 MAX_DEFINITION_BYTES = 512 * 1024
+# No path of a URL ends in a dot segment (RFC 3986, 5.2.4); the others are the standard's own.
+TAKEN_NAMES = frozenset([".", "..", "SimpleEventQuery", "SimpleMasterDataQuery"])
 _BOUND = "names of queries"
 _MEMBERS = frozenset(["name", "query", "@context"])
 
@@ -142,16 +145,24 @@ def _definition(raw: bytes, prefixes: Prefixes) -> tuple[str, bytes]:
         raise QueryValidationError("definition", "is a JSON object")
     for other in sorted(definition.keys() - _MEMBERS):
         raise QueryValidationError(other, "is name, query or @context", other)
-    name, query = definition.get("name"), definition.get("query")
-    if not isinstance(name, str) or not _is_name(name):
-        rule = f"is a text of 1 to {MAX_NAME_BYTES} bytes, printable and without a slash"
-        raise QueryValidationError("name", rule, name)
+    name, query = _new_name(definition.get("name")), definition.get("query")
     if not isinstance(query, dict):
         raise QueryValidationError("query", "is an object of parameters", query)
     if "@context" in definition:
         query = {"@context": definition["@context"], **query}
     parse_query(query, prefixes)
+    # Of what is new only: what was stored before this rule is still answered.
+    verify_shapes(query)
     return name, orjson.dumps({"query": query, "prefixes": dict(prefixes)})
+
+
+def _new_name(name: JsonValue) -> str:
+    if not isinstance(name, str) or not _is_name(name):
+        rule = f"is a text of 1 to {MAX_NAME_BYTES} bytes, printable and without a slash"
+        raise QueryValidationError("name", rule, name)
+    if name in TAKEN_NAMES:
+        raise QueryValidationError("name", f"is none of {', '.join(sorted(TAKEN_NAMES))}", name)
+    return name
 
 
 def _is_name(text: str) -> bool:

@@ -144,6 +144,9 @@ def test_every_unit_is_listed_once_and_a_spread_has_no_zero_point() -> None:
          "/8006/040123451111180202/21/1"),
         ("class:lgtin:4012345.011111.*", "/01/04012345111118/10/L", "/01/04012345111118/21/L"),
         ("idpat:gdti:4012345.*.*", "/253/4012345000016X", "/253/4012346000015X"),
+        ("idpat:gid:95100000.12345.*", "uri:urn:epc:id:gid:95100000.12345.4",
+         "uri:urn:epc:id:gid:95100000.123456.4"),
+        ("idpat:usdod:*.*", "uri:urn:epc:id:usdod:2S194.1", "uri:urn:epc:id:adi:2S194.1"),
     ],
 )  # fmt: skip
 def test_a_pattern_is_a_range_of_paths(pattern: str, inside: str, outside: str) -> None:
@@ -161,6 +164,9 @@ def test_a_pattern_is_a_range_of_paths(pattern: str, inside: str, outside: str) 
 def test_what_has_no_wildcard_is_no_pattern() -> None:
     assert find_pattern("urn:epc:id:sgtin:4012345.011111.*") is None
     assert find_pattern("urn:epc:idpat:sgtin:4012345.011111.9") is None
-    assert find_pattern("urn:epc:idpat:usdod:*.*") is None
+    assert find_pattern("urn:epc:idpat:usdod:*.*", classes=True) is None
+    assert find_pattern("urn:epc:idpat:usdod:2S194.1") is None
     with pytest.raises(MalformedError):
         find_pattern("urn:epc:idpat:sgtin:4012345.*")
+    with pytest.raises(MalformedError):
+        find_pattern("urn:epc:idpat:gid:*.2.*")

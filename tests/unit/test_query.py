@@ -30,6 +30,7 @@ from ledger.core.epcis.query import (
     split_query_string,
 )  # fmt: skip
 from ledger.core.epcis.query_parameters import FIXED
+from ledger.core.epcis.query_shapes import verify_shapes
 from ledger.service.query_ports import Cursor
 from ledger.store.query_sql import count_events, find_events, in_log_order
 
@@ -188,6 +189,93 @@ def test_what_is_no_parameter_or_no_value_is_named(raw: str, name: str) -> None:
     with pytest.raises(QueryParameterError) as caught:
         parse_query_string(split_query_string(raw))
     assert caught.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("pattern", "identifier"),
+    [
+        ("sgtin:4012345.011111.Z1", "id:sgtin:4012345.011111.Z1"),
+        ("sgtin:4012345.011111.Z.1", "id:sgtin:4012345.011111.Z.1"),
+        ("sscc:0614141.1234567890", "id:sscc:0614141.1234567890"),
+        ("lgtin:4012345.011111.L1", "class:lgtin:4012345.011111.L1"),
+        ("upui:4012345.011111.U1", "id:upui:4012345.011111.U1"),
+        ("sgln:4012345.00001.0", "id:sgln:4012345.00001.0"),
+        ("pgln:4012345.00001", "id:pgln:4012345.00001"),
+        ("grai:4012345.12345.400", "id:grai:4012345.12345.400"),
+        ("giai:4012345.A1", "id:giai:4012345.A1"),
+        ("gsrn:4012345.1234567890", "id:gsrn:4012345.1234567890"),
+        ("gsrnp:4012345.1234567890", "id:gsrnp:4012345.1234567890"),
+        ("gdti:4012345.12345.006", "id:gdti:4012345.12345.006"),
+        ("sgcn:4012345.12345.006", "id:sgcn:4012345.12345.006"),
+        ("cpi:4012345.A1.7", "id:cpi:4012345.A1.7"),
+        ("itip:4012345.011111.01.02.7", "id:itip:4012345.011111.01.02.7"),
+        ("gsin:4012345.123456789", "id:gsin:4012345.123456789"),
+        ("ginc:4012345.xyz", "id:ginc:4012345.xyz"),
+        ("gid:95100000.12345.400", "id:gid:95100000.12345.400"),
+        ("usdod:2S194.12345678901", "id:usdod:2S194.12345678901"),
+    ],
+)
+def test_a_pattern_that_leaves_nothing_open_is_its_identifier(
+    pattern: str, identifier: str
+) -> None:
+    for name in ("MATCH_epc", "MATCH_anyEPCClass"):
+        found = one(f"{name}=urn:epc:idpat:{pattern}")
+        assert found == one(f"{name}=urn:epc:{identifier}")
+        assert found.paths[0].startswith("/") or pattern.startswith(("gid:", "usdod:"))
+
+
+JSON_TYPES: dict[str, tuple[list[Any], list[Any]]] = {
+    "EQ_bizStep": ([["shipping"], []], ["shipping", [1], None, {}]),
+    "MATCH_epc": ([["urn:epc:id:gid:1.2.3"]], ["urn:epc:id:gid:1.2.3"]),
+    "eventType": ([["ObjectEvent"]], ["ObjectEvent"]),
+    "maxEventCount": ([5, 5.0], ["5", [5], True, 5.5, None]),
+    "eventCountLimit": ([5], ["5"]),
+    "orderBy": (["eventTime"], [["eventTime"], 1]),
+    "orderDirection": (["ASC"], [["ASC"]]),
+    "GE_eventTime": (["2026-01-01T00:00:00Z"], [["2026-01-01T00:00:00Z"], 1]),
+    "LT_errorDeclaration_Time": (["2026-01-01T00:00:00Z"], [1]),
+    "EXISTS_errorDeclaration": ([None, 1, True], ["true", [1]]),
+    "EXISTS_ILMD_gs1:x": ([None], ["1"]),
+    "EQ_booleanValue": ([True], ["true", 1]),
+    "EQ_stringValue": ([["a"]], ["a"]),
+    "EQ_hexBinaryValue": ([["A0"]], ["A0"]),
+    "EQ_quantity": ([[5, 1.5]], [5, ["5"], "5"]),
+    "EQ_value_CEL": ([[4]], [4, ["4"]]),
+    "GT_value_CEL": ([4], ["4", [4], True]),
+    "LE_percRank": ([4.5], ["4.5"]),
+    "EQ_gs1:x": ([["a"], 4, "2026-01-01T00:00:00Z"], ["a", [4], True]),
+    "GT_ILMD_gs1:x": ([4, "2026-01-01T00:00:00Z"], ["a", [4]]),
+    "EQ_bizTransaction_urn:epcglobal:cbv:btt:po": ([["urn:x:1"]], ["urn:x:1", 4]),
+    "HASATTR_readPoint": ([["cbvmda:site"]], ["cbvmda:site"]),
+    "EQATTR_readPoint_cbvmda:site": ([["1"]], ["x"]),
+}
+
+
+@pytest.mark.parametrize("name", JSON_TYPES)
+def test_posted_json_has_the_types_of_the_query_schema(name: str) -> None:
+    taken, refused = JSON_TYPES[name]
+    for value in taken:
+        verify_shapes({"@context": {"gs1": "https://gs1.org/voc/"}, name: value})
+    for value in refused:
+        with pytest.raises(QueryParameterError, match="query-schema") as caught:
+            verify_shapes({name: value})
+        assert (caught.value.field, caught.value.value) == (name, value)
+
+
+@pytest.mark.parametrize("name", [*FIXED, *FAMILIES, "orderBy", "maxEventCount"])
+def test_every_parameter_has_one_json_type_that_it_takes(name: str) -> None:
+    text = "eventTime" if name == "orderBy" else value_of(name)
+    taken = 0
+    for value in (text, 4, True, [text], [4]):
+        members: dict[str, Any] = {name: value}
+        try:
+            verify_shapes(members)
+            parse_query(members)
+        except QueryParameterError:
+            continue
+        taken += 1
+    # A number and a time are two of an extension's types.
+    assert 1 <= taken <= 2
 
 
 @pytest.mark.parametrize("value", [None, {}, [[]], [None], "", 5, True])

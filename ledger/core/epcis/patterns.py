@@ -12,9 +12,11 @@ from ledger.core.errors import MalformedError
 from ledger.core.gs1_keys import ROWS, KeyRow, check_digit, percent_encoded
 
 _PATTERN = re.compile(r"urn:epc:(?:idpat|class):([a-z]+):(.*)", re.IGNORECASE | re.ASCII)
+_IDENTITY = re.compile(r"urn:epc:idpat:([a-z]+):(.*)", re.IGNORECASE | re.ASCII)
 _ROWS: Final = {row.urn.partition(":")[2]: row for row in ROWS}
 _LAST = chr(0x10FFFF)
 _GTIN, _LOTS = "01", "10"
+_LOT_CLASS = "lgtin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,18 @@ class PathPattern:
     expression: str
 
 
+def without_wildcard(text: str) -> str:
+    """Return the identifier that a pattern without a wildcard names; any other text unchanged.
+
+    TDS 1.13 section 8: a pattern may leave nothing open.
+    """
+    match = _IDENTITY.fullmatch(text)
+    if match is None:
+        return text
+    form = "class" if match[1].lower() == _LOT_CLASS else "id"
+    return f"urn:epc:{form}:{match[1]}:{match[2]}"
+
+
 def find_pattern(text: str, *, classes: bool = False) -> PathPattern | None:
     """Return the pattern that a text spells, None when it has no wildcard.
 
@@ -39,8 +53,10 @@ def find_pattern(text: str, *, classes: bool = False) -> PathPattern | None:
         MalformedError: it has a wildcard and does not fit its key.
     """
     match = _PATTERN.fullmatch(text)
-    if match is None or match[1].lower() not in _ROWS:
+    if match is None:
         return None
+    if match[1].lower() not in _ROWS:
+        return None if classes else _find_foreign(text)
     row = _ROWS[match[1].lower()]
     parts = match[2].split(".", 1 + 2 * row.pieces + bool(row.tail))
     if "*" not in parts:
@@ -55,6 +71,19 @@ def find_pattern(text: str, *, classes: bool = False) -> PathPattern | None:
         tuple((low, low + _LAST) for low in _beginnings(row, fixed, text)),
         _expression(row, classes=classes and row.tail_ai != _LOTS),
     )
+
+
+def _find_foreign(text: str) -> PathPattern | None:
+    """Return the pattern of a scheme that is no GS1 key (gid, usdod): its URIs begin so."""
+    match = _IDENTITY.fullmatch(text)
+    parts = match[2].split(".") if match else []
+    if match is None or "*" not in parts:
+        return None
+    fixed = parts[: parts.index("*")]
+    if set(parts[len(fixed) :]) != {"*"}:
+        raise MalformedError("pattern", "must have its parts, then * only", text)
+    low = f"uri:urn:epc:id:{match[1]}:" + "".join(f"{part}." for part in fixed)
+    return PathPattern(((low, low + _LAST),), "")
 
 
 def _beginnings(row: KeyRow, fixed: list[str], text: str) -> list[str]:

@@ -19,7 +19,7 @@ from ledger.core.epcis.conditions import (
     Within,
 )
 from ledger.core.epcis.given import Given
-from ledger.core.epcis.patterns import PathPattern, find_pattern
+from ledger.core.epcis.patterns import PathPattern, find_pattern, without_wildcard
 from ledger.core.epcis.query_families import Parser, existence, extension, family
 from ledger.core.epcis.units import compared
 from ledger.core.epcis.vocabulary import (
@@ -136,7 +136,7 @@ def _matched(given: Given, *, classes: bool) -> tuple[tuple[str, ...], tuple[Pat
         except MalformedError as error:
             raise given.refused(error.rule, text) from None
         if pattern is None:
-            paths.append(path)
+            paths.append(given.identity(without_wildcard(text)))
         else:
             patterns.append(pattern)
     return tuple(paths), tuple(patterns)
