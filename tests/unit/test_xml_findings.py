@@ -99,7 +99,7 @@ CASES: dict[str, tuple[str, str, str, list[tuple[str, str]]]] = {
         sensed('type="https://x.example/Hotness" value="5" uom="CEL"'), "2.0", "accept", [],
     ),
     "an unknown step": (
-        observed("<bizStep>urn:epcglobal:cbv:bizstep:shiping</bizStep>"), "2.0", "flag",
+        observed("<bizStep>urn:epcglobal:cbv:bizstep:teleporting</bizStep>"), "2.0", "flag",
         [("UNKNOWN_CBV_WORD", "/bizStep")],
     ),
     "a bare measurement": (
@@ -107,7 +107,8 @@ CASES: dict[str, tuple[str, str, str, list[tuple[str, str]]]] = {
         [("CBV_WORD_IN_XML", f"{REPORT}/0/type")],
     ),
     "a bare word that is none": (
-        observed("<bizStep>shiping</bizStep>"), "2.0", "flag", [("UNKNOWN_CBV_WORD", "/bizStep")],
+        observed("<bizStep>teleporting</bizStep>"), "2.0", "flag",
+        [("UNKNOWN_CBV_WORD", "/bizStep")],
     ),
     **{
         f"bare words in {version}": (
