@@ -15,6 +15,7 @@ from api.dry_run import DryRun
 from api.epcis_paths import CAPTURE, EPCIS_HEADERS, EVENTS
 from api.errors import AlreadyExistsError, RejectedEventError
 from api.items import NO_STORE
+from api.jobs import detail
 from api.negotiation import is_dry_run, verify_headers
 from api.receiving import Disconnected, Receiver
 from ledger.core.epcis.read import read_document
@@ -123,4 +124,4 @@ def _stored(document: bytes, result: JobResult, job: Job) -> Mapping[str, Any]:
 def _refusal(result: JobResult) -> Exception:
     if result.code == "not_permitted":
         return NotPermittedError(result.reason or "")
-    return RejectedEventError(result.reason or "", result.details)
+    return RejectedEventError(detail(result), result.details)

@@ -14,6 +14,7 @@ from api.epcis_paths import (
     METHODS,
     QUERY_EVENTS,
     RESOURCE_EVENTS,
+    allowed,
 )
 from api.negotiation import versions_are_taken
 from api.routing import problems
@@ -30,7 +31,7 @@ class _Options:
     """Answers for one path of the table."""
 
     def __init__(self, path: str) -> None:
-        allow = {"Allow": ", ".join(("OPTIONS", *METHODS[path]))}
+        allow = {"Allow": allowed(path)}
         self._headers = {**allow, **EPCIS_HEADERS, **_ALSO.get(path, {})}
 
     async def options(self) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Response
@@ -14,7 +15,8 @@ from api.items import NO_STORE
 from api.receiving import unsigned_document
 from ledger.clock import now_ms
 from ledger.core.epcis.check import Checked, check_document
-from ledger.core.epcis.finding import DocumentFinding, verdict
+from ledger.core.epcis.codes import finding
+from ledger.core.epcis.finding import DocumentFinding, Verdict, verdict
 from ledger.core.errors import LimitError
 from ledger.core.submission import MAX_EVENTS
 from ledger.service.findings import MAX_FINDINGS, finding_members
@@ -45,14 +47,24 @@ class DryRun:
         events = 0 if checked.document is None else len(checked.document.events)
         if events > most:
             raise LimitError("document", f"has at most {most} events", events)
+        if checked.document is not None and not events:
+            checked = _without_events(checked)
         return JSONResponse(_told(checked, events), headers={**EPCIS_HEADERS, **NO_STORE})
+
+
+def _without_events(checked: Checked) -> Checked:
+    """Return what a document that may be right in itself comes to: no submission can sign it."""
+    if checked.verdict is Verdict.REJECT:
+        return checked
+    missing = finding("NO_EVENTS", "", None, "Master data travels with at least one event.")
+    return replace(checked, findings=[missing, *checked.findings], verdict=Verdict.REJECT)
 
 
 def _told(checked: Checked, events: int) -> dict[str, Any]:
     whole: list[DocumentFinding] = []
     of_event: list[list[DocumentFinding]] = [[] for _ in range(events)]
-    for finding in checked.findings:
-        (whole if finding.event is None else of_event[finding.event]).append(finding)
+    for one in checked.findings:
+        (whole if one.event is None else of_event[one.event]).append(one)
     return {
         "verdict": checked.verdict.value,
         "events": [

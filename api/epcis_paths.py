@@ -1,10 +1,11 @@
 """The paths under /epcis with their methods, and the headers that every answer there carries.
 
 One table: `OPTIONS` and the `Allow` of a 405 are told from it, whichever module serves a method.
+HEAD is not in it, nor has any route it: the guard answers it wherever there is GET.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Final
@@ -90,5 +91,15 @@ def allowed_methods(path: str) -> str | None:
     """Return the `Allow` of a path under /epcis, None when the table has no such path."""
     for pattern, template in _patterns():
         if pattern.fullmatch(path):
-            return ", ".join(("OPTIONS", *METHODS[template]))
+            return allowed(template)
     return None
+
+
+def allowed(template: str) -> str:
+    """Return the `Allow` of a row of the table."""
+    return with_head(("OPTIONS", *METHODS[template]))
+
+
+def with_head(methods: Sequence[str]) -> str:
+    """Return the `Allow` of a route, whose own methods may have GET."""
+    return ", ".join((*methods, *(["HEAD"] if "GET" in methods else [])))

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from api.epcis_paths import LIMITS, PREFIX, allowed_methods
+from api.epcis_paths import LIMITS, PREFIX, allowed_methods, with_head
 from api.guard import FENCE
 from api.negotiation import NotAcceptableError
 from api.query_request import UriTooLongError
@@ -48,6 +48,12 @@ class TooLargeError(LedgerError):
 
 class UnsupportedMediaTypeError(MalformedError):
     """A body has a media type that is not taken here."""
+
+
+class UnsupportedEncodingError(UnsupportedMediaTypeError):
+    """A body has a content coding; the answer says what is taken (RFC 9110 section 15.5.16)."""
+
+    headers: Mapping[str, str] = {"Accept-Encoding": "identity"}
 
 
 class AlreadyExistsError(LedgerError):
@@ -183,10 +189,9 @@ def problem(path: str, error: Exception) -> Response:
         **_members(error),
     }
     headers = {**kind.headers, **(getattr(error, "headers", None) or {})}
-    allowed = allowed_methods(path) if status == HTTPStatus.METHOD_NOT_ALLOWED else None
-    if allowed is not None:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED and "Allow" in headers:
         # One path may be served by several routes, of which the router names the first only.
-        headers["Allow"] = allowed
+        headers["Allow"] = allowed_methods(path) or with_head(headers["Allow"].split(", "))
     if is_epcis and kind is _TOO_LARGE:
         headers |= LIMITS
     if kind is _INTERNAL:

@@ -1,5 +1,6 @@
 """What stands before every route: only loopback names are answered, and every answer is fenced in.
 
+HEAD is answered here, as GET without its content, wherever there is GET (RFC 9110 section 9.3.2).
 Hot routes are answered here too: behind this layer come FastAPI's exit stacks, its router and
 Starlette's, half of what such a request would cost in Python.
 
@@ -88,6 +89,7 @@ class Guard:
         if scope["type"] not in _GUARDED:
             await self._app(scope, receive, send)
             return
+        scope, send = _as_get(scope, send)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         is_ours = len(hosts) == 1 and self._is_ours(hosts[0])
         if scope["type"] == "websocket":
@@ -126,6 +128,19 @@ class Guard:
             if len(self._known) < MAX_KNOWN_HOSTS:
                 self._known[host] = known
         return known
+
+
+def _as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+    """Return HEAD as a GET of whose answer only the header is sent, and all else as it is."""
+    if scope.get("method") != "HEAD":
+        return scope, send
+
+    async def headers_only(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return {**scope, "method": "GET"}, headers_only
 
 
 async def _refuse(send: Send) -> None:

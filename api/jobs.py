@@ -1,14 +1,16 @@
 """Capture jobs: what became of documents, event by event."""
 
+from collections import Counter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api import schemas
 from api.epcis_paths import CAPTURE, CAPTURE_JOB, EPCIS_HEADERS
 from api.items import NO_STORE
 from api.negotiation import json_is_asked
 from api.routing import GIVEN, problems
+from ledger.core.errors import MalformedError
 from ledger.service.accept import capture_id
 from ledger.service.look_up import LookUp
 from ledger.service.read_ports import Job, JobResult, Sizes
@@ -19,6 +21,7 @@ DEFAULT_PER_PAGE = 30
 _SECURITY_CODES = frozenset(["not_permitted"])
 # Severities that flag nothing: an event may have been old, or have said more than it need.
 _TOLD_ONLY = frozenset(["low", "info"])
+_SIGN_ANEW = "the same submission keeps this answer: sign the document anew and send that"
 _HEADERS = {**EPCIS_HEADERS, **NO_STORE}
 
 
@@ -40,12 +43,13 @@ class JobRoutes:
         router.add_api_route(
             CAPTURE_JOB, self.job, methods=["GET"], response_description=GIVEN,
             response_model=schemas.CaptureJob, response_model_exclude_none=True,
-            responses=problems(404, 406),
+            responses=problems(400, 404, 406),
         )  # fmt: skip
         return router
 
     def jobs(
         self,
+        request: Request,
         response: Response,
         per_page: Annotated[int, Query(alias="perPage", ge=1)] = DEFAULT_PER_PAGE,
         token: Annotated[str | None, Query(alias="nextPageToken", examples=["5f" * 16])] = None,
@@ -54,6 +58,7 @@ class JobRoutes:
 
         A job's results are told by the job alone, and here its first errors.
         """
+        _verify_parameters(request, "perPage", "nextPageToken")
         found = self._reader.jobs(token, per_page)
         response.headers.update(_HEADERS)
         if found and self._reader.jobs(capture_id(found[-1].digest), 1):
@@ -63,10 +68,12 @@ class JobRoutes:
 
     def job(
         self,
+        request: Request,
         response: Response,
         job_id: Annotated[str, Path(alias="captureID", examples=["5f" * 16])],
     ) -> schemas.CaptureJob:
         """Show a capture job; poll it until `running` is false, and on for the state of events."""
+        _verify_parameters(request)
         response.headers.update(_HEADERS)
         job, sizes = self._reader.job(job_id)
         told = _job(job)
@@ -78,6 +85,23 @@ class JobRoutes:
             if "event" not in found
         ]
         return told
+
+
+def _verify_parameters(request: Request, *known: str) -> None:
+    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in known:
+            raise MalformedError(name, "is no parameter of this resource", name)
+        if count > 1:
+            raise MalformedError(
+                name, "is given once", ",".join(request.query_params.getlist(name))
+            )
+
+
+def detail(result: JobResult) -> str:
+    """Return why an event was rejected, and the way out where the reason does not show it."""
+    # What is wrong stands beside the signed digest, by which a submission is known.
+    again = f"; {_SIGN_ANEW}" if result.code == "commitment_mismatch" else ""
+    return f"{result.reason or ''}{again}"
 
 
 def _job(job: Job) -> schemas.CaptureJob:
@@ -101,7 +125,7 @@ def _error(result: JobResult) -> schemas.EventError:
         type=f"epcisException:{'Security' if security else 'Validation'}Exception",
         title=(result.code or "rejected").replace("_", " "),
         status=403 if security else 400,
-        detail=result.reason or "",
+        detail=detail(result),
         event=result.position,
         errors=[schemas.DocumentFinding(**one) for one in found] or None,
     )

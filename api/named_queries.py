@@ -18,7 +18,13 @@ from api.routing import problems
 from ledger.clock import now_ms
 from ledger.core.epcis.given import QueryParameterError
 from ledger.core.epcis.query import parse_extensions
-from ledger.service.named_queries import NamedQueries, defined_query, shown_definition
+from ledger.service.named_queries import (
+    MAX_DEFINITION_BYTES,
+    NamedQueries,
+    QueryValidationError,
+    defined_query,
+    shown_definition,
+)
 from ledger.service.query import EventQueries
 
 _HEADERS = {**EPCIS_HEADERS, **NO_STORE}
@@ -83,7 +89,7 @@ class NamedQueryRoutes:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         if content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
             raise UnsupportedMediaTypeError("content-type", f"is {JSON}", content_type)
-        raw = await read_body(request.receive, headers.get(b"content-length", b""))
+        raw = await read_body(request.receive, headers.get(b"content-length", b""), _too_long)
         prefixes = parse_extensions(headers.get(b"gs1-extensions", b"").decode("latin-1"))
         made = await self.named.add(raw, prefixes, at_ms=now_ms())
         if made is None:
@@ -119,6 +125,10 @@ class NamedQueryRoutes:
     async def release(self, _: Request) -> Response:
         """Release what a page token holds: nothing, since the token is all that there is."""
         return Response(status_code=204, headers=_HEADERS)
+
+
+def _too_long() -> QueryValidationError:
+    return QueryValidationError("definition", f"has at most {MAX_DEFINITION_BYTES} bytes")
 
 
 def _name(request: Request, start: str, end: str = "") -> str:

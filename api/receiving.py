@@ -8,12 +8,17 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.asgi import Receive
 from api.epcis_paths import MAX_BODY
-from api.errors import TooLargeError, UnsignedError, UnsupportedMediaTypeError
+from api.errors import (
+    TooLargeError,
+    UnsignedError,
+    UnsupportedEncodingError,
+    UnsupportedMediaTypeError,
+)
 from api.multipart import CaptureBody, boundary_of, split_capture
 from api.negotiation import error_behaviour
 from ledger.clock import now_ms
 from ledger.core.epcis.read import is_xml
-from ledger.core.errors import NotPermittedError
+from ledger.core.errors import LedgerError, NotPermittedError
 from ledger.service.accept import JSON_TYPES, MEDIA_TYPES, XML_TYPES, Acceptor, kind_of
 from ledger.service.ports import AcceptedSubmission, Directory, ErrorBehaviour
 
@@ -66,11 +71,12 @@ class Receiver:
             LedgerError: It is refused.
             Disconnected: Its sender went away.
         """
+        _verify_encoding(headers)
         boundary = _boundary(headers.get(b"content-type", b""))
         behaviour = error_behaviour(headers)
         body = await read_body(receive, headers.get(b"content-length", b""))
         parts = split_capture(body, boundary)
-        _verify_media_type(parts)
+        _verify_media_type(parts.media_type, parts.document)
         try:
             return await self._accept(parts, behaviour)
         except NotPermittedError:
@@ -97,26 +103,34 @@ async def unsigned_document(headers: Mapping[bytes, bytes], receive: Receive) ->
         LedgerError: It is refused.
         Disconnected: Its sender went away.
     """
+    _verify_encoding(headers)
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     length = headers.get(b"content-length", b"")
     if kind_of(content_type) == _MULTIPART:
         parts = split_capture(await read_body(receive, length), boundary_of(content_type))
-        _verify_media_type(parts)
-        return parts.document
-    if kind_of(content_type) not in MEDIA_TYPES:
+        content_type, document = parts.media_type, parts.document
+    elif kind_of(content_type) in MEDIA_TYPES:
+        document = await read_body(receive, length)
+    else:
         raise UnsupportedMediaTypeError("content-type", "is JSON, XML or a form", content_type)
-    return await read_body(receive, length)
+    _verify_media_type(content_type, document)
+    return document
 
 
-def _verify_media_type(parts: CaptureBody) -> None:
-    kind = kind_of(parts.media_type)
+def _verify_media_type(media_type: str, document: bytes) -> None:
+    kind = kind_of(media_type)
     if kind not in MEDIA_TYPES:
         rule = f"is one of {', '.join(sorted(MEDIA_TYPES))}"
-        raise UnsupportedMediaTypeError("document", rule, parts.media_type)
-    if (kind in XML_TYPES) != is_xml(parts.document):
-        raise UnsupportedMediaTypeError(
-            "document", "has the media type of its content", parts.media_type
-        )
+        raise UnsupportedMediaTypeError("document", rule, media_type)
+    if (kind in XML_TYPES) != is_xml(document):
+        raise UnsupportedMediaTypeError("document", "has the media type of its content", media_type)
+
+
+def _verify_encoding(headers: Mapping[bytes, bytes]) -> None:
+    # The signature is over the document as sent, and a bomb of 32 MiB would unpack to gigabytes.
+    coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip()
+    if coding.lower() not in {"", "identity"}:
+        raise UnsupportedEncodingError("Content-Encoding", "is absent: send it as it is", coding)
 
 
 # A client sends one content type with every capture.
@@ -134,32 +148,34 @@ def _boundary(content_type: bytes) -> bytes:
     raise UnsupportedMediaTypeError("content-type", f"is {_MULTIPART}", text)
 
 
-async def read_body(receive: Receive, length: bytes) -> bytes:
+def _capture_too_large() -> LedgerError:
+    return TooLargeError(f"a capture has at most {MAX_BODY} bytes; send several")
+
+
+async def read_body(
+    receive: Receive, length: bytes, too_large: Callable[[], LedgerError] = _capture_too_large
+) -> bytes:
     """Return the body.
 
     Raises:
-        TooLargeError: It is, or says that it is, longer than MAX_BODY.
+        LedgerError: What too_large makes: it is, or says that it is, longer than MAX_BODY.
         Disconnected: It ended early.
     """
     if length.isdigit() and int(length[:16]) > MAX_BODY:
-        raise _too_large()
+        raise too_large()
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > MAX_BODY:
-            raise _too_large()
+            raise too_large()
         return body
     chunks, size = [], 0
     while message["type"] == "http.request":
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY:
-            raise _too_large()
+            raise too_large()
         if not message.get("more_body"):
             return b"".join(chunks)
         message = await receive()
     raise Disconnected
-
-
-def _too_large() -> TooLargeError:
-    return TooLargeError(f"a capture has at most {MAX_BODY} bytes; send several")

@@ -230,7 +230,8 @@ def parse_submission(raw: bytes) -> Submission:
     if not 0 <= wire.issuedAt <= MAX_SAFE_INTEGER:
         raise MalformedError("submission.issuedAt", "is ms since 1970", wire.issuedAt)
     if not wire.events:
-        raise MalformedError("submission.events", "at least 1 event", 0)
+        rule = "at least 1 event: master data travels in a document with at least one"
+        raise MalformedError("submission.events", rule, 0)
     if len(wire.events) > MAX_EVENTS:
         raise LimitError("submission.events", f"at most {MAX_EVENTS} events", len(wire.events))
     return Submission(

@@ -1,5 +1,6 @@
 """The capture interface of EPCIS 2.0: behaviours, jobs, single events, dry runs, limits."""
 
+import gzip
 import json
 import threading
 import time
@@ -13,8 +14,11 @@ import pytest
 
 from api import capture_event
 from ledger.bootstrap import Node
-from ledger.client import LedgerClient
+from ledger.client import BOUNDARY, LedgerClient, multipart
 from ledger.clock import now_ms
+from ledger.core.epcis.check import check_document
+from ledger.core.epcis.finding import Verdict
+from ledger.core.errors import MalformedError
 from ledger.core.submission import build_submission, format_submission
 from ledger.worker import Worker
 from tests.integration.partners import (
@@ -328,6 +332,133 @@ def test_a_dry_run_takes_the_form_too(api: httpx.Client) -> None:
     assert api.post("/epcis/events?dryRun=true", files=files).status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/epcis/capture", "/epcis/events"])
+@pytest.mark.parametrize(
+    ("raw", "media"),
+    [
+        (b"<a/>", "application/json"),
+        (b"<a/>", "application/ld+json; charset=utf-8"),
+        (document(), "application/xml"),
+        (document(), "text/xml"),
+    ],
+    ids=str,
+)
+def test_a_dry_run_takes_the_media_type_of_the_content_only(
+    api: httpx.Client, path: str, raw: bytes, media: str
+) -> None:
+    answer = api.post(f"{path}?dryRun=true", content=raw, headers={"content-type": media})
+    assert answer.status_code == 415
+    assert answer.json()["type"] == "epcisException:UnsupportedMediaTypeException"
+    assert answer.json()["value"] == media
+
+
+MASTER_DATA = b"""<m:EPCISMasterDataDocument xmlns:m="urn:epcglobal:epcis-masterdata:xsd:1"
+ schemaVersion="1.0" creationDate="2026-01-02T00:00:00Z"><EPCISBody><VocabularyList>
+ <Vocabulary type="urn:epcglobal:epcis:vtype:BusinessLocation"><VocabularyElementList>
+ <VocabularyElement id="urn:epc:id:sgln:4012345.00001.0"><attribute id="urn:x:name">Here</attribute>
+ </VocabularyElement></VocabularyElementList></Vocabulary></VocabularyList></EPCISBody>
+</m:EPCISMasterDataDocument>"""
+
+
+@pytest.mark.parametrize(
+    ("raw", "media"), [(document(), "application/json"), (MASTER_DATA, "application/xml")]
+)
+def test_a_document_without_events_is_checked_and_not_captured(
+    api: httpx.Client, node: Node, partner: Make, raw: bytes, media: str
+) -> None:
+    assert check_document(raw, at_ms=now_ms()).verdict is not Verdict.REJECT
+    for path in ("/epcis/capture", "/epcis/events"):
+        told = api.post(f"{path}?dryRun=true", content=raw, headers={"content-type": media}).json()
+        assert (told["verdict"], told["events"]) == ("reject", [])
+        assert told["findings"][0] == {
+            "code": "NO_EVENTS", "severity": "error", "pointer": "",
+            "message": "Master data travels with at least one event.",
+            "rule": "docs/spec/submission.md",
+        }  # fmt: skip
+    with LedgerClient(str(api.base_url)) as client, pytest.raises(MalformedError) as refused:
+        client.capture(raw, partner("NoEvents").signer, node.identity, issued_at=now_ms())
+    assert refused.value.field == "submission.events"
+    assert "master data travels in a document with at least one" in refused.value.rule
+
+
+@pytest.mark.parametrize("path", ["/epcis/capture", "/epcis/events"])
+@pytest.mark.parametrize("query", ["", "?dryRun=true"])
+def test_a_body_with_a_content_coding_is_refused_by_the_name_of_its_header(
+    api: httpx.Client, node: Node, partner: Make, path: str, query: str
+) -> None:
+    raw = document(commission(new_item()))
+    body = multipart(signed(node, raw, partner("Coded")), raw)
+    headers = {"content-type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
+    coded = api.post(
+        f"{path}{query}", content=gzip.compress(body),
+        headers={**headers, "content-encoding": "gzip"},
+    )  # fmt: skip
+    assert coded.status_code == 415
+    assert (coded.json()["field"], coded.json()["value"]) == ("Content-Encoding", "gzip")
+    assert coded.headers["accept-encoding"] == "identity"
+    plain = api.post(
+        "/epcis/capture", content=body, headers={**headers, "content-encoding": "identity"}
+    )
+    assert plain.status_code == 202
+
+
+@pytest.mark.parametrize("query", ["foo=1", "perPage=1&perPage=1", "perPage=1&perpage=2"])
+def test_no_parameter_of_the_list_of_jobs_is_ignored(api: httpx.Client, query: str) -> None:
+    answer = api.get(f"/epcis/capture?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "epcisException:ValidationException"
+    assert answer.json()["field"] in {"foo", "perPage", "perpage"}
+
+
+def test_a_job_has_no_parameters(
+    api: httpx.Client, sent: Callable[..., dict[str, Any]], partner: Make
+) -> None:
+    job = sent(partner("Plain"), commission(new_item()))
+    path = f"/epcis/capture/{job['captureID']}"
+    assert api.get(path).status_code == 200
+    assert api.get(f"{path}?x=1").json()["field"] == "x"
+
+
+def test_head_is_get_without_its_content(
+    api: httpx.Client, captured: Captured, partner: Make
+) -> None:
+    item = new_item()
+    captured(partner("Head"), commission(item))
+    for path in (
+        "/epcis", "/epcis/queries", "/epcis/bizSteps", "/log", "/docs",
+        f"/epcis/epcs/{quote(item, safe='')}/events", f"/epcis/events?MATCH_anyEPC={item}",
+        "/epcis/capture/none",
+    ):  # fmt: skip
+        told, head = api.get(path), api.head(path)
+        assert (head.status_code, head.content) == (told.status_code, b""), path
+        assert head.headers.keys() == told.headers.keys()
+        assert len(told.content) == int(told.headers["content-length"])
+        assert head.headers["content-length"] == told.headers["content-length"]
+    refused = api.head("/epcis/nextPageToken/x")
+    assert (refused.status_code, refused.content) == (405, b"")
+    assert refused.headers["allow"] == "OPTIONS, DELETE"
+
+
+def test_a_damaged_secret_has_a_job_that_names_the_way_out(
+    api: httpx.Client, node: Node, worker: Worker, partner: Make
+) -> None:
+    who, raw = partner("Damaged"), document(commission(new_item()))
+    part = signed(node, raw, who)
+    damaged = json.loads(part)
+    secret = damaged["events"][0]["event_secret"]
+    damaged["events"][0]["event_secret"] = ("1" if secret[0] == "0" else "0") + secret[1:]
+    first = post(api, json.dumps(damaged).encode(), raw).headers["location"]
+    worker.turn()
+    job = api.get(first).json()
+    assert job["results"][0]["code"] == "commitment_mismatch"
+    assert job["errors"][0]["detail"].startswith(job["results"][0]["reason"])
+    assert "sign the document anew" in job["errors"][0]["detail"]
+    assert post(api, part, raw).headers["location"] == first
+    anew = post(api, signed(node, raw, who), raw).headers["location"]
+    worker.turn()
+    assert verdicts(api.get(anew).json()) == ["accepted"]
+
+
 @pytest.mark.parametrize("query", ["dryRun=1", "dryrun=true", "x=1"])
 def test_another_parameter_is_refused(api: httpx.Client, query: str) -> None:
     answer = api.post(
@@ -345,8 +476,8 @@ def _submissions(node: Node) -> int:
 @pytest.mark.parametrize(
     ("path", "allow"),
     [
-        ("/epcis/capture", "OPTIONS, POST, GET"),
-        (f"/epcis/capture/{'00' * 16}", "OPTIONS, GET"),
+        ("/epcis/capture", "OPTIONS, POST, GET, HEAD"),
+        (f"/epcis/capture/{'00' * 16}", "OPTIONS, GET, HEAD"),
         ("/epcis/events", None),
     ],
 )

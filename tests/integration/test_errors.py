@@ -284,13 +284,24 @@ def test_an_unknown_job_is_not_found(api: httpx.Client, capture_id: str) -> None
     assert answer.json()["type"] == "epcisException:NoSuchResourceException"
 
 
+@pytest.mark.parametrize("size", [512 * 1024, MAX_BODY])
+def test_a_definition_that_is_too_long_is_told_as_what_it_is(api: httpx.Client, size: int) -> None:
+    headers = {"content-type": "application/json"}
+    chunks = (b" " * 2**16 for _ in range(size // 2**16 + 1))
+    answer = api.post("/epcis/queries", content=chunks, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "epcisException:QueryValidationException"
+    assert answer.json()["rule"] == "has at most 524288 bytes"
+
+
 def test_another_method_is_told_which_are_taken(api: httpx.Client) -> None:
     answer = api.delete("/epcis/capture")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, POST, GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, POST, GET, HEAD")
     assert answer.json()["status"] == 405
-    assert api.put("/epcis/capture/x").headers["allow"] == "OPTIONS, GET"
+    assert api.put("/epcis/capture/x").headers["allow"] == "OPTIONS, GET, HEAD"
     assert "POST" in api.put("/epcis/events").headers["allow"]
-    assert api.delete("/log").status_code == 405
+    refused = api.delete("/log")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize(

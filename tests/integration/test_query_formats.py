@@ -112,17 +112,17 @@ def test_what_cannot_be_given_is_refused(
 
 def test_options_tell_methods_and_versions(api: httpx.Client) -> None:
     for path, methods in {
-        "/epcis": "OPTIONS, GET",
-        "/epcis/events/urn:uuid:1": "OPTIONS, GET",
-        "/epcis/epcs/https%3A%2F%2Fid.gs1.org%2F00%2F1/events": "OPTIONS, GET",
-        "/epcis/queries": "OPTIONS, POST, GET",
-        "/epcis/queries/one": "OPTIONS, GET, DELETE",
+        "/epcis": "OPTIONS, GET, HEAD",
+        "/epcis/events/urn:uuid:1": "OPTIONS, GET, HEAD",
+        "/epcis/epcs/https%3A%2F%2Fid.gs1.org%2F00%2F1/events": "OPTIONS, GET, HEAD",
+        "/epcis/queries": "OPTIONS, POST, GET, HEAD",
+        "/epcis/queries/one": "OPTIONS, GET, DELETE, HEAD",
     }.items():
         answer = api.options(path)
         assert (answer.status_code, answer.headers["allow"]) == (204, methods)
         assert answer.headers["gs1-epcis-version"] == "2.0.0"
     refused = api.put("/epcis/queries/one")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, GET, DELETE")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, GET, DELETE, HEAD")
     assert api.delete("/epcis/nextPageToken/abc").status_code == 204
 
 

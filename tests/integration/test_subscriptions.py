@@ -218,11 +218,11 @@ def test_deleting_a_query_ends_its_subscriptions(web: httpx.Client, query: str, 
 
 
 def test_options_tell_the_methods(web: httpx.Client, query: str) -> None:
-    assert web.options(query).headers["allow"] == "OPTIONS, POST, GET"
-    assert web.options(f"{query}/x").headers["allow"] == "OPTIONS, GET, DELETE"
+    assert web.options(query).headers["allow"] == "OPTIONS, POST, GET, HEAD"
+    assert web.options(f"{query}/x").headers["allow"] == "OPTIONS, GET, DELETE, HEAD"
     refused = web.put(query, json={})
     assert refused.status_code == 405
-    assert refused.headers["allow"] == "OPTIONS, POST, GET"
+    assert refused.headers["allow"] == "OPTIONS, POST, GET, HEAD"
 
 
 def test_matching_events_arrive_as_the_query_would_tell_them(

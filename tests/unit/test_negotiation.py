@@ -84,8 +84,9 @@ def test_another_query_is_refused(query: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "allow"),
     [
-        ("/epcis/capture", "OPTIONS, POST, GET"),
-        ("/epcis/capture/5f", "OPTIONS, GET"),
+        ("/epcis/capture", "OPTIONS, POST, GET, HEAD"),
+        ("/epcis/capture/5f", "OPTIONS, GET, HEAD"),
+        ("/epcis/nextPageToken/5f", "OPTIONS, DELETE"),
         ("/epcis/capture/a/b", None),
         ("/epcis/captures", None),
         ("/epcis/", None),
