@@ -126,14 +126,17 @@ def test_an_error_declaration_by_its_submitter_stands_beside_the_original(
     assert job["results"][0]["eventID"] == first["eventID"]
 
 
-def test_a_declaration_may_spell_identifiers_in_another_way(
-    captured: Captured, partner: Make
+@pytest.mark.parametrize("together", [True, False], ids=["one document", "one after the other"])
+def test_a_declaration_may_spell_time_and_identifiers_in_another_way(
+    captured: Captured, partner: Make, *, together: bool
 ) -> None:
     who, serial = partner("Spells"), uuid4().hex[:12]
     one = named(commission(f"urn:epc:id:sgtin:4012345.011111.{serial}"))
-    captured(who, one)
     link = f"https://id.gs1.org/01/04012345111118/21/{serial}"
-    assert told(captured(who, declared_wrong(one, epcList=[link]))) == [set()]
+    time = one["eventTime"].replace("Z", ".000Z")
+    wrong = declared_wrong(one, epcList=[link], eventTime=time)
+    jobs = [captured(who, one, wrong)] if together else [captured(who, one), captured(who, wrong)]
+    assert [names for job in jobs for names in told(job)] == [set(), set()]
 
 
 def test_a_declaration_of_nothing_is_flagged(captured: Captured, partner: Make) -> None:
