@@ -193,12 +193,14 @@ def test_a_list_clears_its_item_but_no_spelling_that_no_label_has(
 @pytest.mark.parametrize("mistyping", [Mistyping("US", "QWERTZ"), Mistyping("QWERTZ", "US")])
 def test_where_a_separator_was_lost_y_and_z_may_be_swapped(mistyping: Mistyping) -> None:
     label = f"{GTIN}1728013110AB12{GS}21YAZ123"
-    raw = type_on(label.replace(GS, ""), mistyping)
-    found = diagnose(raw)
-    assert found.verdict is Verdict.SUSPECT
-    meant = {(one.code, (one.suggestion or {})["text"]) for one in found.diagnosis}
-    assert {("SEPARATOR_LOST", label), ("KEYBOARD_LAYOUT", label)} <= meant
-    assert found.diagnosis[0].code == "SEPARATOR_LOST"
+    for identifier in ("", "]d2"):
+        raw = identifier + type_on(label.replace(GS, ""), mistyping)
+        found = diagnose(raw)
+        assert found.verdict is Verdict.SUSPECT
+        meant = {(one.code, (one.suggestion or {})["text"]) for one in found.diagnosis}
+        label_there = identifier + label
+        assert {("SEPARATOR_LOST", label_there), ("KEYBOARD_LAYOUT", label_there)} <= meant
+        assert found.diagnosis[0].code == "SEPARATOR_LOST"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ledger.core.barcodes.application_identifiers import MAX_AI_DIGITS, ROWS
 from ledger.core.barcodes.element_strings import MAX_SCAN_CHARACTERS, find_missing, format_elements
 from ledger.core.barcodes.evidence import (
+    MAX_PLAIN,
     Explanation,
     evident_faults,
     find_reading,
@@ -89,7 +90,8 @@ class Diagnosed:
 _MAX_FAULTS, _MAX_FAULTS_UNSEEN = 3, 2
 # What a pack says: an explanation that finds it all stands before one that finds less.
 _USUAL: Final = frozenset({"01", "10", "17", "21"})
-_MAX_SHOWN: Final = 8
+# Eight plain ones, and what swapped keys make of two of them.
+_MAX_SHOWN: Final = 12
 # Guesses stand behind what leaves a trace, and only where no reading contradicts them.
 _FAULTS: Final[tuple[Fault, ...]] = (
     *OUTER, *TYPED, separator_replaced, separator_replaced_by_data, zeros_stripped, separator_lost,
@@ -161,7 +163,7 @@ def _with_evident_faults(found: list[Explanation]) -> list[Explanation]:
     """Return explanations whose text reads well and still shows a fault, with that undone too."""
     return [
         Explanation(undone=(*one.undone, *more.undone), reading=more.reading)
-        for one in found[:_MAX_SHOWN]
+        for one in found[:MAX_PLAIN]
         for more in evident_faults(one.text, one.reading)
         if more.undone[0].code not in {undone.code for undone in one.undone}
     ]

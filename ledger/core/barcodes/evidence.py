@@ -26,7 +26,8 @@ _ONLY_ENCODED = re.compile(r"(?:[A-Za-z0-9\-._~]|%(?:2[0-9A-F]|3[A-F]|40|5F|7E))
 _PLAIN_SYMBOLS: Final = frozenset({"]d1", "]C0", "]Q1", "]Q2"})
 # Splits that are tried with swapped keys too: the likeliest ones, so that a list stays short.
 _MAX_SWAPPED: Final = 2
-_MAX_SPLITS: Final = 4
+# Explanations without them; the message of a refusal is for a person.
+MAX_PLAIN: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def with_swapped_keys(found: list[Explanation]) -> list[Explanation]:
         for one in lost[:_MAX_SWAPPED]
         for undone, meant in _read_well(swapped_keys(one.text))
     ]
-    return [*found[:_MAX_SPLITS], *swapped, *found[_MAX_SPLITS:]] if swapped else found
+    return [*found[:MAX_PLAIN], *swapped]
 
 
 def misspelt_link(raw: str, reading: Reading) -> list[Explanation]:

@@ -45,6 +45,7 @@ _DATA_INSIDE = re.compile(
 _NEXT_SCAN = re.compile(r"(?<=.)(?=\](?:C1|e0|d[12]|Q[13]|J1|E0)|https?://)|[\r\n]+", re.DOTALL)
 _SCAN_START = re.compile(r"\]|[0-9]{4}|\([0-9]{2}|\+[A-Z]|[=&]|\[\)>|https?:|urn:", re.IGNORECASE)
 _CAPITAL_IDENTIFIER = re.compile(r"\](?:D[0-6]|E0)(?=[0-9(])")
+_WHOLE_IDENTIFIER = re.compile(r"\][A-Za-z][0-9]")
 _Y_OR_Z = re.compile("[YZyz]")
 _ESCAPED = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}")
 _BROKEN_IDENTIFIER = re.compile(r".?([CdeQJ])([0-6])(?=[0-9(+\[h])")
@@ -98,12 +99,17 @@ def keyboard_layout(text: str) -> Iterator[Undone]:
 
 
 def swapped_keys(text: str) -> Iterator[Undone]:
-    """US for QWERTZ or the other way: Y and Z change places and nothing need show it."""
-    if not _Y_OR_Z.search(text):
+    """US for QWERTZ or the other way: Y and Z change places and nothing need show it.
+
+    A bracket that a layout lacks is typed by its number, so the identifier arrives as it is.
+    """
+    identifier = _WHOLE_IDENTIFIER.match(text)
+    end = identifier.end() if identifier else 0
+    if not _Y_OR_Z.search(text, end):
         return
     for mistyping in LAYOUT_FAULTS:
         if {mistyping.scanner, mistyping.host} == {"US", "QWERTZ"}:
-            yield _mistyped(mistyping, untype(text, mistyping))
+            yield _mistyped(mistyping, text[:end] + untype(text[end:], mistyping))
 
 
 def _mistyped(mistyping: Mistyping, meant: str, more: str = "") -> Undone:
