@@ -91,7 +91,8 @@ def create_app(node: Node) -> FastAPI:
     ]
     for router in routes:
         app.include_router(router)
-    app.router.add_websocket_route(QUERY_EVENTS, QuerySocket(node.followers()).listen)
+    socket: Any = QuerySocket(node.followers())
+    app.router.add_websocket_route(QUERY_EVENTS, socket)
     app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries))
     errors.install(app)
     return app

@@ -6,6 +6,7 @@ the last one has left, and who takes too long is sent away.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 from fastapi.concurrency import run_in_threadpool
 from fastapi.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from api.asgi import Receive, Scope, Send
 from api.epcis_paths import EPCIS_HEADERS
 from api.errors import TOLD, problem
 from ledger.clock import now_ms
@@ -63,21 +65,49 @@ class IndexWatch:
             return self._known
 
 
+class QueryWatch:
+    """Whether queries are still there, each asked for at most once an interval."""
+
+    def __init__(self, verify: Callable[[str], None], interval_s: float = POLL_S) -> None:
+        """Take what raises for a query that is gone, blocking."""
+        self._verify, self._interval_s = verify, interval_s
+        self._lock = asyncio.Lock()
+        self._seen_at: dict[str, float] = {}
+
+    async def verify(self, name: str) -> None:
+        """Raise unless there was a query of that name within the last interval.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        async with self._lock:
+            if time.monotonic() - self._seen_at.get(name, -self._interval_s) < self._interval_s:
+                return
+            await run_in_threadpool(self._verify, name)
+            if len(self._seen_at) >= MAX_LISTENERS:
+                # Names of listeners that left.
+                self._seen_at.clear()
+            self._seen_at[name] = time.monotonic()
+
+
 class QuerySocket:
-    """The endpoint."""
+    """The endpoint: plain ASGI, since a refusal has to see the line close."""
 
     def __init__(self, followers: Followers, send_s: float = SEND_S) -> None:
         """Take the service; send_s is how long a listener may take for one document."""
         self._followers, self._send_s = followers, send_s
         self._watch = IndexWatch(followers.indexed)
+        self._queries = QueryWatch(followers.verify_query)
         self._listeners = 0
 
-    async def listen(self, websocket: WebSocket) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one listener until either side ends it."""
+        websocket = WebSocket(scope, receive, send)
         try:
             follower = await self._begin(websocket)
         except TOLD as error:
             await websocket.send_denial_response(problem(websocket.url.path, error))
+            await _until_closed(receive)
             return
         self._listeners += 1
         try:
@@ -116,6 +146,8 @@ class QuerySocket:
         """Send document after document; return why it ended."""
         while not gone.done():
             try:
+                # Whoever waits for events that never come is told too.
+                await self._queries.verify(follower.query_name)
                 document = None
                 if follower.is_due(await self._watch.indexed(), now_ms()):
                     document = await run_in_threadpool(follower.next, now_ms())
@@ -131,6 +163,18 @@ class QuerySocket:
             except TOLD:
                 return TRY_LATER, "a part of the ledger cannot be reached"
         return POLICY, gone.result()
+
+
+async def _until_closed(receive: Receive) -> None:
+    """Return when the line is closed behind a refusal.
+
+    uvicorn logs an error for an application that returns before. It reports the beginning, its own
+    answer and the line's end.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            for _ in range(3):
+                await receive()
 
 
 async def _until_gone(websocket: WebSocket) -> str:

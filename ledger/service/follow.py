@@ -98,6 +98,14 @@ class Followers:
         """Return how many entries of the log the index covers."""
         return self.events.indexed()
 
+    def verify_query(self, query_name: str) -> None:
+        """Raise unless there is a query of that name.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        self.events.verify_query(query_name)
+
     def begin(
         self, query_name: str, controls: Controls, after: int | None, epc_format: str | None,
         at_ms: int,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from api import websocket as module
 from api.app import create_app
-from api.websocket import IndexWatch, QuerySocket
+from api.websocket import IndexWatch, QuerySocket, QueryWatch
 from ledger.bootstrap import Node
+from ledger.core.errors import NotFoundError
 from ledger.service.follow import Followers
 from ledger.worker import Worker
 from tests.fakes.memory_events import MemoryEvents
@@ -234,6 +236,54 @@ def test_deleting_the_query_ends_its_listeners(web: httpx.Client, query: str) ->
         assert closed.value.rcvd.code == module.QUERY_DELETED
 
 
+@pytest.mark.parametrize("parameters", ["stream=true", "month=1&dayOfMonth=1"])
+def test_a_listener_to_whom_nothing_comes_is_told_that_its_query_is_gone(
+    web: httpx.Client, query: str, parameters: str
+) -> None:
+    with listening(web, f"{query}?{parameters}") as listener:
+        with pytest.raises(TimeoutError):
+            listener.recv(3 * module.POLL_S)
+        web.delete("/epcis/queries/sock")
+        began = time.monotonic()
+        with pytest.raises(ConnectionClosed) as closed:
+            listener.recv(WAIT_S)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == module.QUERY_DELETED
+        # Two polls, and a machine with other work.
+        assert time.monotonic() - began < 2 * module.POLL_S + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "status"),
+    [
+        ("/epcis/queries/sock/events?stream=no", None, 400),
+        ("/epcis/queries/none/events?stream=true", None, 404),
+        ("/epcis/queries/sock/events?stream=true", "https://evil.example", 403),
+        ("/epcis/none", None, 403),
+    ],
+)
+def test_a_refusal_is_no_error_in_the_servers_log(
+    web: httpx.Client, query: str, caplog: pytest.LogCaptureFixture, path: str,
+    origin: str | None, status: int,
+) -> None:  # fmt: skip
+    assert query
+    headers = {"Origin": origin} if origin else None
+    logger = logging.getLogger("uvicorn.error")
+    level = logger.level
+    logger.addHandler(caplog.handler)
+    logger.setLevel(logging.WARNING)
+    try:
+        with pytest.raises(InvalidStatus) as refused:
+            listening(web, path, additional_headers=headers)
+        # The server writes it after the line was closed.
+        time.sleep(0.3)
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(caplog.handler)
+    assert refused.value.response.status_code == status
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 def test_nothing_is_taken_from_a_listener(web: httpx.Client, query: str) -> None:
     with listening(web, f"{query}?stream=true") as listener:
         listener.send("SELECT 1")
@@ -277,7 +327,8 @@ def bench() -> Iterator[Bench]:
     store: Any = EmptyLog()
     served = QuerySocket(Followers(events, store), send_s=0.5)
     app = FastAPI()
-    app.router.add_websocket_route("/epcis/queries/{queryName}/events", served.listen)
+    endpoint: Any = served
+    app.router.add_websocket_route("/epcis/queries/{queryName}/events", endpoint)
     with serving(app) as web:
         yield Bench(events, served, web)
 
@@ -322,6 +373,28 @@ def test_a_listener_that_leaves_is_forgotten(bench: Bench) -> None:
 
 async def _twice(watch: IndexWatch) -> tuple[int, int]:
     return await watch.indexed(), await watch.indexed()
+
+
+async def _verified(watch: QueryWatch, *names: str) -> None:
+    for name in names:
+        await watch.verify(name)
+
+
+def test_a_query_is_asked_for_once_an_interval_and_each_that_is_gone_is_told() -> None:
+    events = MemoryEvents({"q": lambda _: True, "r": lambda _: True})
+    asked: list[str] = []
+
+    def verify(name: str) -> None:
+        asked.append(name)
+        events.verify_query(name)
+
+    asyncio.run(_verified(QueryWatch(verify, interval_s=60), "q", "q", "r", "q"))
+    assert asked == ["q", "r"]
+    watch = QueryWatch(verify, interval_s=0)
+    asyncio.run(_verified(watch, "q"))
+    del events.queries["q"]
+    with pytest.raises(NotFoundError):
+        asyncio.run(_verified(watch, "q"))
 
 
 def test_the_index_is_asked_once_an_interval_whoever_wants_to_know() -> None:
