@@ -12,19 +12,23 @@ from api.epcis_paths import (
     EVENTS,
     LIMITS,
     METHODS,
+    PREFIX,
     QUERY_EVENTS,
     RESOURCE_EVENTS,
     allowed,
 )
 from api.negotiation import versions_are_taken
 from api.routing import problems
+from ledger.service.query import IDENTIFIERS
 
 # Both behaviours can be asked for: `all` is the standard's word for a server that has them.
 _CAPTURING = {**LIMITS, "GS1-Capture-Error-Behaviour": "all"}
 # What an answer is where no header asks for anything else; all other values are taken too.
 _SPELLING = {"GS1-EPC-Format": "Always_GS1_Digital_Link", "GS1-CBV-XML-Format": "Always_URN"}
 _ANSWERING = dict.fromkeys((EVENT, QUERY_EVENTS, *RESOURCE_EVENTS.values()), _SPELLING)
-_ALSO = {**_ANSWERING, CAPTURE: _CAPTURING, EVENTS: {**LIMITS, **_SPELLING}}
+_KEYS = {"GS1-EPC-Format": _SPELLING["GS1-EPC-Format"]}
+_LISTED = dict.fromkeys((f"{PREFIX}/{one.value}" for one in IDENTIFIERS), _KEYS)
+_ALSO = {**_ANSWERING, **_LISTED, CAPTURE: _CAPTURING, EVENTS: {**LIMITS, **_SPELLING}}
 
 
 class _Options:
@@ -60,4 +64,9 @@ def discovery() -> APIRouter:
             response_class=Response, response_description="In the headers.", responses=described,
             openapi_extra={"parameters": _path_parameters(path)},
         )  # fmt: skip
+    # GET answers there too.
+    router.add_api_route(
+        f"{PREFIX}/", _Options(PREFIX).options, methods=["OPTIONS"], status_code=204,
+        response_class=Response, include_in_schema=False,
+    )  # fmt: skip
     return router

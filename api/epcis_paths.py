@@ -89,8 +89,9 @@ def _pattern(template: str) -> str:
 
 def allowed_methods(path: str) -> str | None:
     """Return the `Allow` of a path under /epcis, None when the table has no such path."""
+    known = PREFIX if path == f"{PREFIX}/" else path
     for pattern, template in _patterns():
-        if pattern.fullmatch(path):
+        if pattern.fullmatch(known):
             return allowed(template)
     return None
 

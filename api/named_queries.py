@@ -112,7 +112,7 @@ class NamedQueryRoutes:
 
     async def events(self, request: Request) -> Response:
         """Answer a named query."""
-        wanted = asked(request.scope)
+        wanted = asked(request.scope, has_xml=True)
         name = _name(request, QUERIES, _EVENTS)
         found = await self.named.get(name)
         for other in wanted.parameters:

@@ -17,13 +17,13 @@ from ledger.core.errors import LedgerError, MalformedError
 from ledger.service.ports import ErrorBehaviour
 
 JSON: Final = "application/json"
-# What a problem is, and what the event of a 201 may be called, are JSON too.
-_JSON_RANGES: Final = frozenset(
-    ["*/*", "application/*", JSON, "application/ld+json", "application/problem+json"]
-)
+# What the event of a 201 may be called is JSON too.
+_JSON_RANGES: Final = frozenset(["*/*", "application/*", JSON, "application/ld+json"])
+# They ask how a problem is told, not how anything else is.
+_PROBLEMS: Final = frozenset(["application/problem+json", "application/problem+xml"])
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?", re.ASCII)
 # RFC 9110 section 12.4.2: a weight of zero says "not this one".
-_REFUSED = re.compile(r";[ \t]*q=0(?:\.0{0,3})?[ \t]*(?:;|$)", re.ASCII | re.IGNORECASE)
+_QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _BEHAVIOURS: Final = {one.value: one for one in ErrorBehaviour}
 
 
@@ -38,10 +38,26 @@ def verify_accept(value: bytes) -> None:
     Raises:
         NotAcceptableError: It does not.
     """
-    ranges = [part.strip() for part in value.decode("latin-1").lower().split(",")]
-    taken = [one for one in ranges if not _REFUSED.search(one)]
-    if value.strip() and not any(one.partition(";")[0].strip() in _JSON_RANGES for one in taken):
+    if _JSON_RANGES.isdisjoint(wanted_types(value.decode("latin-1"))):
         raise NotAcceptableError(f"this resource is {JSON}, not {value.decode('latin-1')[:120]}")
+
+
+def wanted_types(accept: str) -> list[str]:
+    """Return the media ranges of an Accept header, the best first; anything where it has none.
+
+    A client that names the media types of problems alone takes any answer.
+    """
+    weighed = []
+    for part in accept.lower().split(",") if accept.strip() else ["*/*"]:
+        media_type, *options = (one.strip() for one in part.split(";"))
+        weights = [match[1] for one in options if (match := _QUALITY.fullmatch(one))]
+        weight = float(weights[0]) if weights else 1.0
+        if weight:
+            weighed.append((-weight, media_type))
+    ordered = [media_type for _, media_type in sorted(weighed, key=lambda one: one[0])]
+    if ordered and _PROBLEMS.issuperset(ordered):
+        return ["*/*"]
+    return [one for one in ordered if one not in _PROBLEMS]
 
 
 @lru_cache(maxsize=64)

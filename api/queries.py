@@ -12,11 +12,13 @@ from api.query_openapi import EVENT_ANSWER, event_parameters, with_path
 from api.query_request import Asked, asked, path_value, raw_path
 from api.routing import problems
 from ledger.clock import now_ms
-from ledger.core.epcis.conditions import Condition
+from ledger.core.epcis.conditions import Condition, HasField
 from ledger.core.epcis.given import Given
 from ledger.core.epcis.query import Query, parse_query_string
 from ledger.core.epcis.query_parameters import condition
+from ledger.core.epcis.vocabulary import BIZ_STEP, DISPOSITION
 from ledger.core.errors import MalformedError, NotFoundError
+from ledger.core.events import EVENT_TYPES
 from ledger.service.query import EventQueries, Page
 from ledger.service.query_ports import Resource
 
@@ -28,6 +30,13 @@ PARAMETER: Final[Mapping[Resource, str]] = {
     Resource.BIZ_LOCATIONS: "EQ_bizLocation",
     Resource.READ_POINTS: "EQ_readPoint",
     Resource.DISPOSITIONS: "EQ_disposition",
+}
+# EPCIS 2.0 section 12: standard values are there whether or not an event has them.
+KNOWN: Final[Mapping[Resource, frozenset[str]]] = {
+    **dict.fromkeys(Resource, frozenset[str]()),
+    Resource.EVENT_TYPES: frozenset(EVENT_TYPES),
+    Resource.BIZ_STEPS: BIZ_STEP.words,
+    Resource.DISPOSITIONS: DISPOSITION.words,
 }
 _SUFFIX = "/events"
 
@@ -64,12 +73,12 @@ class QueryRoutes:
 
     async def events(self, request: Request) -> Response:
         """Answer a SimpleEventQuery whose parameters stand in the URL."""
-        wanted = asked(request.scope)
+        wanted = asked(request.scope, has_xml=True)
         return await answer(self.queries, await self.page(query_of(wanted), wanted), wanted)
 
     async def event(self, request: Request) -> Response:
         """Show the event of an eventID, with the error declarations that repeat it."""
-        wanted = asked(request.scope)
+        wanted = asked(request.scope, has_xml=True)
         wanted.verify_no_parameters()
         name = path_value(raw_path(request.scope).removeprefix(f"{EVENTS}/"))
         found = await self.queries.by_id(name)
@@ -91,13 +100,13 @@ class _Of:
 
     async def events(self, request: Request) -> Response:
         """Answer with the events of this value, further narrowed by the parameters of a query."""
-        wanted = asked(request.scope)
+        wanted = asked(request.scope, has_xml=True)
         start = f"{PREFIX}/{self.resource.value}/"
         text = path_value(raw_path(request.scope).removeprefix(start).removesuffix(_SUFFIX))
         narrowed = condition_of(self.resource, text, wanted)
         page = await self.routes.page(query_of(wanted).narrowed(narrowed), wanted)
         if not page.events and wanted.token is None:
-            await verify_exists(self.routes.queries, narrowed)
+            await verify_exists(self.routes.queries, self.resource, narrowed)
         return await answer(self.routes.queries, page, wanted)
 
 
@@ -121,11 +130,13 @@ def condition_of(resource: Resource, text: str, wanted: Asked) -> Condition:
     return found
 
 
-async def verify_exists(queries: EventQueries, narrowed: Condition) -> None:
-    """Raise unless an event fulfils the condition.
+async def verify_exists(queries: EventQueries, resource: Resource, narrowed: Condition) -> None:
+    """Raise unless the value is a standard one, however it was spelt, or an event has it.
 
     Raises:
-        NotFoundError: None does.
+        NotFoundError: No event has it.
     """
+    if isinstance(narrowed, HasField) and KNOWN[resource].issuperset(narrowed.values):
+        return
     if not await queries.store.count(Query(conditions=(narrowed,)), 1):
         raise NotFoundError("no event has this value")

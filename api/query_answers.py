@@ -18,7 +18,7 @@ from ledger.core.epcis.write import write_document
 from ledger.core.prefix_lengths import PrefixLengths
 from ledger.core.strict_json import parse_json
 from ledger.core.times import format_time
-from ledger.service.index import spelt, with_server_members
+from ledger.service.index import each_once, spelt, with_server_members
 from ledger.service.query import EventQueries, Page
 from ledger.service.query_ports import SentEvent
 
@@ -85,7 +85,8 @@ def _converted(
         for event, one in zip(events, sent, strict=True)
     ]
     if asked.format is Format.JSON:
-        return document(list(map(orjson.dumps, served)), orjson.dumps(name), at_ms), []
+        events = [each_once(one) for one in served]
+        return document(list(map(orjson.dumps, events)), orjson.dumps(name), at_ms), []
     written = _query_document(served, name, at_ms)
     body, findings = write_document(written, asked.format, cbv=asked.cbv_format)
     return body, [quote(one.pointer) for one in findings if one.code == "LOST_IN_CONVERSION"]

@@ -85,12 +85,17 @@ def page_parameters() -> list[dict[str, Any]]:
     ]
 
 
+def epc_format_parameter() -> dict[str, Any]:
+    """Return the header that says how GS1 keys are spelt."""
+    formats = {**_TEXT, "enum": [one.value for one in EpcFormat]}
+    return _parameter("GS1-EPC-Format", "header", formats, "How GS1 keys are spelt in the answer.")
+
+
 def event_parameters() -> list[dict[str, Any]]:
     """Return the parameters of an event query in a URL, and the headers that shape its answer."""
-    formats = {**_TEXT, "enum": [one.value for one in EpcFormat]}
     return [
         *page_parameters(),
-        _parameter("GS1-EPC-Format", "header", formats, "How GS1 keys are spelt in the answer."),
+        epc_format_parameter(),
         _parameter("GS1-Extensions", "header", _TEXT, f"prefix=namespace, … {_FAMILIES}"),
         *(_parameter(name, "query", _TEXT, "SimpleEventQuery.") for name in (*FIXED, *CONTROLS)),
     ]

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from api.asgi import Scope
 from api.epcis_paths import MIN_VERSION, VERSION
-from api.negotiation import NotAcceptableError, version_parts
+from api.negotiation import NotAcceptableError, version_parts, wanted_types
 from ledger.core.epcis.compared import STANDARD_PREFIXES, Prefixes
 from ledger.core.epcis.document import Format
 from ledger.core.epcis.epc_format import EpcFormat
@@ -26,9 +26,8 @@ PER_PAGE, TOKEN = "perPage", "nextPageToken"
 _JSON, _LD_JSON, _XML = "application/json", "application/ld+json", "application/xml"
 _TAKEN: Final = {
     "*/*": _JSON, "application/*": _JSON, _JSON: _JSON, _LD_JSON: _LD_JSON,
-    "application/problem+json": _JSON, _XML: _XML, "text/xml": "text/xml", "text/*": "text/xml",
+    _XML: _XML, "text/xml": "text/xml", "text/*": "text/xml",
 }  # fmt: skip
-_QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _FIRST_OF_JSON: Final = (2, 0, 0)
 
 
@@ -72,8 +71,12 @@ class Asked:
             raise QueryParameterError(name, "is no parameter of this resource", name)
 
 
-def asked(scope: Scope) -> Asked:
+def asked(scope: Scope, *, has_xml: bool = False) -> Asked:
     """Return what a request asks for.
+
+    Args:
+        scope: Of the request.
+        has_xml: Whether the answer can be had as XML too, as events can.
 
     Raises:
         UriTooLongError: Its URI has more than MAX_URI bytes.
@@ -89,6 +92,7 @@ def asked(scope: Scope) -> Asked:
     media_type, kind = _negotiated(
         headers.get(b"accept", ""),
         headers.get(b"gs1-epcis-max", VERSION),
+        has_xml,
     )
     for standard in (b"gs1-epcis", b"gs1-cbv"):
         least = headers.get(standard + b"-min", MIN_VERSION)
@@ -141,29 +145,20 @@ def _verify_versions(least: str, most: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _negotiated(accept: str, most: str) -> tuple[str, Format]:
+def _negotiated(accept: str, most: str, has_xml: bool) -> tuple[str, Format]:
     highest = version_parts(most) or _FIRST_OF_JSON
-    for media_type in _wanted(accept.lower()):
+    for media_type in wanted_types(accept):
         found = _TAKEN.get(media_type)
         if found is None:
             continue
         if "xml" in found:
+            if not has_xml:
+                continue
             return found, Format.XML_20 if highest >= _FIRST_OF_JSON else Format.XML_12
         if highest >= _FIRST_OF_JSON:
             return found, Format.JSON
-    raise NotAcceptableError(f"this resource is JSON, or XML of 2.0 or 1.2, not {accept[:120]}")
-
-
-def _wanted(accept: str) -> list[str]:
-    """Return the ranges of an Accept header, the best first."""
-    weighed = []
-    for part in accept.split(",") if accept.strip() else ["*/*"]:
-        media_type, *options = (one.strip() for one in part.split(";"))
-        weights = [match[1] for one in options if (match := _QUALITY.fullmatch(one))]
-        weight = float(weights[0]) if weights else 1.0
-        if weight:
-            weighed.append((-weight, media_type))
-    return [media_type for _, media_type in sorted(weighed, key=lambda one: one[0])]
+    xml = ", or XML of 2.0 or 1.2" if has_xml else f" of {VERSION}"
+    raise NotAcceptableError(f"this resource is JSON{xml}, not {accept[:120]}")
 
 
 def _epc_format(value: str | None) -> EpcFormat:

@@ -5,30 +5,29 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.epcis_paths import EPCIS_HEADERS, PREFIX, RESOURCES
 from api.items import NO_STORE
-from api.queries import condition_of, verify_exists
+from api.queries import KNOWN, condition_of, verify_exists
 from api.query_answers import json_answer, next_page
-from api.query_openapi import collection_answer, page_parameters, with_path
+from api.query_openapi import (
+    collection_answer,
+    epc_format_parameter,
+    page_parameters,
+    with_path,
+)
 from api.query_request import asked, path_value, raw_path
 from api.routing import problems
 from ledger.clock import now_ms
 from ledger.core.digital_links import ORIGIN
 from ledger.core.epcis.document import STANDARD_CONTEXT
-from ledger.core.epcis.vocabulary import BIZ_STEP, DISPOSITION
-from ledger.core.events import EVENT_TYPES
-from ledger.service.query import EventQueries
+from ledger.core.epcis.epc_format import EpcFormat
+from ledger.service.query import IDENTIFIERS, EventQueries
 from ledger.service.query_ports import Resource
+from ledger.service.spelling import spelt_values
 
 TOP_LEVEL: Final = ("events", *(one.value for one in Resource), "capture", "queries")
-_NONE: Final[frozenset[str]] = frozenset()
-# EPCIS 2.0 section 12: standard values are listed whether or not an event has them.
-_KNOWN: Final[Mapping[Resource, frozenset[str]]] = {
-    Resource.EVENT_TYPES: frozenset(EVENT_TYPES),
-    Resource.BIZ_STEPS: BIZ_STEP.words,
-    Resource.DISPOSITIONS: DISPOSITION.words,
-}
 _OTHER = "uri:"
 
 
@@ -49,9 +48,10 @@ class ResourceRoutes:
         for resource, path in RESOURCES.items():
             name = path.partition("{")[2].partition(":")[0]
             served = _Of(self, resource)
+            shaped = [epc_format_parameter()] if resource in IDENTIFIERS else []
             router.add_api_route(
                 f"{PREFIX}/{resource.value}", served.values, **listed, name=resource.value,
-                openapi_extra={"parameters": page_parameters()},
+                openapi_extra={"parameters": [*page_parameters(), *shaped]},
             )  # fmt: skip
             router.add_api_route(
                 path, served.value, **one,
@@ -78,11 +78,17 @@ class _Of:
         wanted = asked(request.scope)
         wanted.verify_no_parameters()
         found = await self.routes.queries.values(
-            self.resource, _KNOWN.get(self.resource, _NONE), per_page=wanted.per_page,
+            self.resource, KNOWN[self.resource], per_page=wanted.per_page,
             token=wanted.token, at_ms=now_ms(),
         )  # fmt: skip
+        headers = next_page(found.token, found.expires_ms, wanted)
         shown = [_uri(value) for value in found.values]
-        return collection(shown, next_page(found.token, found.expires_ms, wanted))
+        if self.resource in IDENTIFIERS:
+            headers = {**headers, "GS1-EPC-Format": wanted.epc_format.value}
+            if wanted.epc_format is not EpcFormat.ALWAYS_GS1_DIGITAL_LINK:
+                sent = await self.routes.queries.sent_with(self.resource, found.values)
+                shown = await run_in_threadpool(spelt_values, shown, wanted.epc_format, sent)
+        return collection(shown, headers)
 
     async def value(self, request: Request) -> Response:
         """List what there is of one value: its events."""
@@ -91,12 +97,8 @@ class _Of:
         start = f"{PREFIX}/{self.resource.value}/"
         text = path_value(raw_path(request.scope).removeprefix(start))
         narrowed = condition_of(self.resource, text, wanted)
-        if not self._is_known(text):
-            await verify_exists(self.routes.queries, narrowed)
+        await verify_exists(self.routes.queries, self.resource, narrowed)
         return collection(["events"])
-
-    def _is_known(self, text: str) -> bool:
-        return text in _KNOWN.get(self.resource, _NONE)
 
 
 def collection(members: object, headers: Mapping[str, str] | None = None) -> Response:

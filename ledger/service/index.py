@@ -25,11 +25,12 @@ from ledger.core.times import format_time
 from ledger.service.query_ports import IndexedEvent, IndexStore, IndexTransaction, LoggedEvent
 
 # Rises with each change of what a row holds: an index by other rules is made anew from the log.
-VERSION = 1
+VERSION = 2
 # Entries per transaction: bounds memory, and the time until what is read is told.
 MAX_ENTRIES = 2_000
 _STANDARD = ([STANDARD_CONTEXT], STANDARD_CONTEXT)
 _EPC_LISTS = frozenset(["epcList", "childEPCs", "inputEPCList", "outputEPCList"])
+_PERSISTENT = "persistentDisposition"
 _NO_LENGTHS = PrefixLengths()
 
 
@@ -67,9 +68,15 @@ def rendered(content: Event, event_id: str, record_ms: int) -> bytes:
 def spelt(content: Event, wanted: EpcFormat, lengths: PrefixLengths) -> Event:
     """Return an event with its GS1 keys as asked; what two spellings named stands once then."""
     event = in_format(content, wanted, lengths)
-    if wanted is EpcFormat.NEVER_TRANSLATES:
-        return event
-    return {name: _once(value) if name in _EPC_LISTS else value for name, value in event.items()}
+    return event if wanted is EpcFormat.NEVER_TRANSLATES else each_once(event)
+
+
+def each_once(event: Event) -> Event:
+    """Return an event whose lists of EPCs and of dispositions name each once.
+
+    JSON has to (uniqueItems of the standard's schema); XML may repeat.
+    """
+    return {name: _each_once(name, value) for name, value in event.items()}
 
 
 def with_server_members(event: Event, event_id: str, record_ms: int) -> Event:
@@ -83,8 +90,16 @@ def with_server_members(event: Event, event_id: str, record_ms: int) -> Event:
     return {**served, "eventID": event_id, "recordTime": format_time(record_ms)}
 
 
+def _each_once(name: str, value: JsonValue) -> JsonValue:
+    if name in _EPC_LISTS:
+        return _once(value)
+    if name == _PERSISTENT and isinstance(value, dict):
+        return {way: _once(words) for way, words in value.items()}
+    return value
+
+
 def _once(listed: JsonValue) -> JsonValue:
-    """Return a list of EPCs with each once."""
+    """Return a list of texts with each once."""
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         return listed
     return [*{one: None for one in listed if isinstance(one, str)}]

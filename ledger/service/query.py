@@ -4,11 +4,11 @@ Reads only, but for the names that queries are given. What is integrated and not
 seen; nothing here is evidence, which bundles are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ledger.core.epcis.conditions import Field, HasField, Moment, NamesItem
+from ledger.core.epcis.conditions import Condition, Field, HasField, Moment, NamesItem
 from ledger.core.epcis.given import QueryParameterError
 from ledger.core.epcis.query import Query
 from ledger.core.errors import LedgerError, NotFoundError
@@ -29,6 +29,12 @@ MAX_PER_PAGE = 1_000
 # The errors of one original, with its declarations: more are somebody's loop.
 MAX_SAME_ID = 1_000
 _ANY_EPC = (0, 1, 2, 3, 4)
+IDENTIFIERS: Final[Mapping[Resource, Callable[[tuple[str, ...]], Condition]]] = {
+    Resource.EPCS: lambda values: NamesItem(_ANY_EPC, values),
+    Resource.READ_POINTS: lambda values: HasField(Field.READ_POINT, values),
+    Resource.BIZ_LOCATIONS: lambda values: HasField(Field.BIZ_LOCATION, values),
+}
+"""Resources whose values are identifiers, each with what an event of some values fulfils."""
 
 
 class QueryTooLargeError(LedgerError):
@@ -114,6 +120,14 @@ class EventQueries:
         """Return events as they were sent, in the order given."""
         sent = await self.store.contents([event.log_index for event in events])
         return [sent[event.log_index] for event in events]
+
+    async def sent_with(self, resource: Resource, values: Sequence[str]) -> list[SentEvent]:
+        """Return the newest events that have one of the values of IDENTIFIERS, as they were sent.
+
+        At most MAX_PER_PAGE, and a page of bytes: a value that is busy may hide the others.
+        """
+        query = Query(conditions=(IDENTIFIERS[resource](tuple(values)),))
+        return await self.contents((await self._found(query, MAX_PER_PAGE, None)).events)
 
     async def values(
         self, resource: Resource, known: frozenset[str], *, per_page: int, token: str | None,

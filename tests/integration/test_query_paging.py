@@ -204,6 +204,39 @@ def test_the_hot_route_and_the_general_one_say_the_same(
     assert listed(api.get(f"/epcis/events?MATCH_anyEPC={new_item()}")) == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "bizSteps/arriving", "bizSteps/urn%3Aepcglobal%3Acbv%3Abizstep%3Aarriving",
+        "dispositions/recalled", "dispositions/https%3A%2F%2Fref.gs1.org%2Fcbv%2FDisp-recalled",
+        "eventTypes/AssociationEvent",
+    ],
+)  # fmt: skip
+def test_a_standard_word_without_events_has_none(api: httpx.Client, path: str) -> None:
+    assert api.get(f"/epcis/{path}").json()["member"] == ["events"]
+    # No event is of that time.
+    assert listed(api.get(f"/epcis/{path}/events?LT_eventTime=1970-01-02T00:00:00Z")) == []
+    unheard = path.partition("/")[0]
+    assert api.get(f"/epcis/{unheard}/urn%3Ax%3Aunheard/events").status_code == 404
+
+
+def test_a_pattern_that_leaves_nothing_open_finds_its_item(
+    api: httpx.Client, captured: Captured, pager: Partner
+) -> None:
+    serial = new_item().rpartition("/")[2]
+    gid = f"urn:epc:id:gid:95100000.12345.{serial}"
+    sgtin = f"urn:epc:id:sgtin:4012345.011111.{serial}"
+    captured(pager, event(action="OBSERVE", epcList=[sgtin, gid]))
+    for identifier in (sgtin, gid):
+        pattern = identifier.replace(":id:", ":idpat:")
+        found = listed(api.get(f"/epcis/events?MATCH_epc={identifier}"))
+        assert len(found) == 1
+        assert listed(api.get(f"/epcis/events?MATCH_epc={pattern}")) == found
+        assert listed(api.get(f"/epcis/epcs/{pattern}/events")) == found
+    wide = "/epcis/events?MATCH_epc=urn:epc:idpat:gid:95100000.12345.*&perPage=1000"
+    assert found[0] in listed(api.get(wide))
+
+
 def test_values_are_listed_by_pages(api: httpx.Client, captured: Captured, pager: Partner) -> None:
     place = f"https://example.org/{path_of(new_item())[-12:]}/"
     for i in range(5):

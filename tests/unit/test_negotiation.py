@@ -20,7 +20,8 @@ from ledger.service.ports import ErrorBehaviour
     [
         b"*/*", b"application/json", b"application/*", b"text/html, */*;q=0.1", b"",
         b"application/problem+json", b"APPLICATION/JSON; charset=utf-8", b"application/ld+json",
-        b"application/json;q=0.5",
+        b"application/json;q=0.5", b"application/problem+xml",
+        b"application/problem+json, application/problem+xml;q=0.5",
     ],
 )  # fmt: skip
 def test_json_is_taken(value: bytes) -> None:
@@ -32,6 +33,7 @@ def test_json_is_taken(value: bytes) -> None:
     [
         b"text/html", b"application/xml", b"application/json;q=0", b"application/json; q=0.000",
         b"application/jsonp", b"text/*", b",", b"*",
+        b"application/xml, application/problem+xml", b"application/problem+json;q=0",
     ],
 )  # fmt: skip
 def test_another_answer_cannot_be_given(value: bytes) -> None:
@@ -89,7 +91,8 @@ def test_another_query_is_refused(query: bytes) -> None:
         ("/epcis/nextPageToken/5f", "OPTIONS, DELETE"),
         ("/epcis/capture/a/b", None),
         ("/epcis/captures", None),
-        ("/epcis/", None),
+        ("/epcis//", None),
+        ("/epcis/", "OPTIONS, GET, HEAD"),
     ],
 )
 def test_the_table_tells_what_a_path_takes(path: str, allow: str | None) -> None:

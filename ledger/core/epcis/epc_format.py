@@ -56,12 +56,20 @@ def learn_prefixes(document: Document) -> PrefixLengths:
 
 def learn_from_event(event: Event, lengths: PrefixLengths) -> None:
     """Learn the company prefixes that one event shows."""
+    for identifier in identifiers_of(event):
+        lengths.learn(identifier)
+
+
+def identifiers_of(event: Event) -> list[str]:
+    """Return what stands where EPCIS has an identifier, in the order of the event."""
+    found: list[str] = []
 
     def seen(text: str) -> str:
-        lengths.learn(text)
+        found.append(text)
         return text
 
     _translated(event, seen)
+    return found
 
 
 def _is_urn(text: str) -> bool:
