@@ -179,6 +179,8 @@ def _check_members(document: Document, context: Context) -> list[DocumentFinding
             finding(one.code, f"/@context{one.path}", one.value, one.message)
             for one in context.faults
         ]
+    if not findings and are_names_bound(document.members, context.prefixes):
+        return findings
     told = {one.pointer for one in findings}
     for one in name_faults(document.members, context.prefixes):
         if one.path not in told:

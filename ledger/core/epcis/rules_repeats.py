@@ -14,6 +14,7 @@ from ledger.core.epcis.compared import find_time_ms
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.event_hash import event_hash
 from ledger.core.epcis.finding import DocumentFinding
+from ledger.core.epcis.hash_order import LEFT_OUT
 from ledger.core.epcis.rules import ITEM_LISTS, QUANTITY_LISTS, elements, texts
 from ledger.core.epcis.rules_identifiers import find_path
 from ledger.core.errors import MalformedError
@@ -137,11 +138,10 @@ def _judge_group(
     events: Sequence[Event], pointers: Sequence[str], group: list[int]
 ) -> Iterator[DocumentFinding]:
     """Judge events with one eventID or none, in the order in which they were sent."""
-    first: dict[tuple[str, bytes], int] = {}
-    contents: set[str] = set()
-    for i in group:
+    first: dict[tuple[object, bytes], int] = {}
+    contents: set[object] = set()
+    for i, content in zip(group, _contents([events[i] for i in group]), strict=True):
         event = events[i]
-        content = event_hash(event)
         before = first.setdefault((content, _written(event.get("errorDeclaration"))), i)
         if before != i:
             value = event.get("eventID") or event.get("eventTime")
@@ -155,6 +155,15 @@ def _judge_group(
             at = f"{pointers[i]}/eventID"
             yield finding("EVENT_ID_REUSED", at, event["eventID"], message, i)
         contents.add(content)
+
+
+def _contents(events: list[Event]) -> list[object]:
+    """Return what each event says; no hash is needed where all are written alike."""
+    written: list[object] = [
+        _written({name: value for name, value in event.items() if name not in LEFT_OUT})
+        for event in events
+    ]
+    return written if len(set(written)) == 1 else [event_hash(event) for event in events]
 
 
 def _written(value: JsonValue) -> bytes:
