@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from api import capture_event
 from ledger.bootstrap import Node
+from ledger.cli.main import app
 from ledger.client import BOUNDARY, LedgerClient, multipart
 from ledger.clock import now_ms
 from ledger.core.epcis.check import check_document
@@ -379,6 +381,14 @@ def test_a_document_without_events_is_checked_and_not_captured(
         client.capture(raw, partner("NoEvents").signer, node.identity, issued_at=now_ms())
     assert refused.value.field == "submission.events"
     assert "master data travels in a document with at least one" in refused.value.rule
+
+
+def test_the_command_tells_that_there_are_no_events(api: httpx.Client) -> None:
+    words = ["capture", "-", "--dry-run", "--json", "--url", str(api.base_url)]
+    result = CliRunner().invoke(app, words, input=MASTER_DATA)
+    assert result.exit_code == 1
+    (row,) = json.loads(result.stdout)
+    assert (row["event"], row["verdict"], row["findings"]) == (None, "reject", ["NO_EVENTS"])
 
 
 @pytest.mark.parametrize("path", ["/epcis/capture", "/epcis/events"])
