@@ -140,8 +140,9 @@ def _judge_group(
     """Judge events with one eventID or none, in the order in which they were sent."""
     first: dict[tuple[object, bytes], int] = {}
     contents: set[object] = set()
-    for i, content in zip(group, _contents([events[i] for i in group]), strict=True):
-        event = events[i]
+    said = _contents(events, group)
+    for i in group:
+        event, content = events[i], said[i]
         before = first.setdefault((content, _written(event.get("errorDeclaration"))), i)
         if before != i:
             value = event.get("eventID") or event.get("eventTime")
@@ -157,13 +158,21 @@ def _judge_group(
         contents.add(content)
 
 
-def _contents(events: list[Event]) -> list[object]:
-    """Return what each event says; no hash is needed where all are written alike."""
-    written: list[object] = [
-        _written({name: value for name, value in event.items() if name not in LEFT_OUT})
-        for event in events
-    ]
-    return written if len(set(written)) == 1 else [event_hash(event) for event in events]
+def _contents(events: Sequence[Event], group: list[int]) -> dict[int, object]:
+    """Return what each event says, equal for what is one event in all but its spelling."""
+    said: dict[int, object] = dict(zip(group, group, strict=True))
+    parts = [group]
+    for mark in (_shape, _instant, _items):
+        parts = [part for part in _split(events, parts, mark) if len(part) > 1]
+    for part in parts:
+        written: dict[int, object] = {i: _without_names(events[i]) for i in part}
+        is_one = len(set(written.values())) == 1
+        said |= written if is_one else {i: event_hash(events[i]) for i in part}
+    return said
+
+
+def _without_names(event: Event) -> bytes:
+    return _written({name: value for name, value in event.items() if name not in LEFT_OUT})
 
 
 def _written(value: JsonValue) -> bytes:
