@@ -479,9 +479,12 @@ def logged(node: Node) -> list[tuple[int, Event]]:
 
 
 def identity_of(event: Event) -> str:
-    """What tells events apart here: the bytes of all that was sent."""
+    """What tells events apart here: the bytes of all that was sent, each EPC of its list once."""
     left_out = ("recordTime", "@context", "eventID")
-    return json.dumps({k: v for k, v in event.items() if k not in left_out}, sort_keys=True)
+    members = {k: v for k, v in event.items() if k not in left_out}
+    if "epcList" in members:
+        members["epcList"] = list(dict.fromkeys(members["epcList"]))
+    return json.dumps(members, sort_keys=True)
 
 
 def as_url(query: dict[str, Any]) -> str:
