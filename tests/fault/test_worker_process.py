@@ -136,6 +136,8 @@ def _settle(installation: Installation) -> None:
     process.end()
 
 
+# Each life of a worker begins with starting it, which other work on the machine slows down.
+@pytest.mark.timeout(400)
 def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(
     installation: Installation,
 ) -> None:

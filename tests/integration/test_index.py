@@ -52,7 +52,7 @@ def test_an_index_made_anew_is_the_same_whatever_the_size_of_its_steps(
         while indexer.run():
             steps += 1
         assert rows(node) == before
-        assert (steps == 1) == (most_bytes == 10**9)
+        assert steps > 1 or most_bytes == 10**9
 
 
 def test_the_index_never_leads_what_is_integrated(
