@@ -126,6 +126,8 @@ class EventQueries:
 
         At most MAX_PER_PAGE, and a page of bytes: a value that is busy may hide the others.
         """
+        if not values:
+            return []
         query = Query(conditions=(IDENTIFIERS[resource](tuple(values)),))
         return await self.contents((await self._found(query, MAX_PER_PAGE, None)).events)
 

@@ -318,7 +318,8 @@ def test_a_bare_event_is_read_whatever_its_namespace() -> None:
         (observed().replace("-02T", "-32T"), "INVALID_VALUE", "eventTime"),
         ("<QuantityEvent/>", "UNKNOWN_ELEMENT", ""),
         (observed("<quantityList><quantityElement><epcClass>urn:a:b</epcClass><uom>KGM</uom>"
-                  "</quantityElement></quantityList>"), "UOM_WITHOUT_QUANTITY", "quantityList/0/uom"),
+                  "</quantityElement></quantityList>"),
+         "UOM_WITHOUT_QUANTITY", "quantityList/0/uom"),
     ],
 )  # fmt: skip
 def test_a_fault_of_structure_is_an_error_at_its_place(
