@@ -67,6 +67,10 @@ class Intake:
                     if connection.closed:
                         connection = await AsyncConnection.connect(self._url)
                     await self._write(connection, [accepted for accepted, _ in group])
+                except asyncio.CancelledError:
+                    for _, done in group:
+                        done.cancel()
+                    raise
                 except Exception as error:  # noqa: BLE001 -- the group fails, the writer goes on
                     _settle(group, error)
                 else:

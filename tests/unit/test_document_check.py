@@ -965,3 +965,19 @@ def test_no_document_costs_the_square_of_its_length(events: list[Any]) -> None:
     check_document(raw, at_ms=AT_MS)
     # Two seconds a megabyte is ten times what any of these takes.
     assert process_time() - began < 2 + 2 * len(raw) / 1e6
+
+
+@pytest.mark.parametrize(
+    ("epcs", "codes"),
+    [
+        ([1] * 50_000, {"TOO_LARGE_TO_EXPLAIN"}),
+        ([f"urn:epc:id:sgtin:{i}" for i in range(50_000)], {"INVALID_IDENTIFIER"}),
+    ],
+    ids=["of the model", "of the rules"],
+)
+def test_faults_without_end_are_told_up_to_a_limit(epcs: list[Any], codes: set[str]) -> None:
+    started = process_time()
+    findings = check_document(json.dumps(document(event(epcList=epcs))).encode(), at_ms=AT_MS)
+    assert codes <= {one.code for one in findings.findings}
+    assert len(findings.findings) < 200
+    assert process_time() - started < 10

@@ -307,3 +307,12 @@ def test_a_supplied_hash_that_differs_is_told_and_no_more() -> None:
         ("EVENT_ID_HASH_MISMATCH", Severity.INFO, 2, "/2/eventID")
     ]
     assert right in found[0].message
+
+
+def test_a_short_name_cannot_fill_the_memory() -> None:
+    """A namespace written out a hundred thousand times, or one that is a megabyte long."""
+    many = {f"x:n{i}": "x:v" for i in range(20_000)}
+    for namespace in ("urn:" + "n" * 2_000, "urn:" + "n" * 1_000_000):
+        context = [{"x": namespace}]
+        prehash = event_prehash({"type": "ObjectEvent", "@context": context, **many})
+        assert len(prehash) < 40 * 1024 * 1024

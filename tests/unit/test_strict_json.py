@@ -147,3 +147,9 @@ def test_no_depth_crashes_the_process_whatever_the_recursion_limit(raw: bytes) -
 def test_brackets_in_texts_do_not_nest() -> None:
     for text in (rb"\"[", rb"\\\"[", rb"[\\", rb"\\\\[{", rb"\u005b["):
         parse_json(b"[" + b",".join([b'"' + text + b'"'] * 100) + b"]")
+
+
+def test_the_fast_reader_knows_how_orjson_writes_an_exponent() -> None:
+    """Its search for long numbers rests on that spelling."""
+    with pytest.raises(MalformedError, match="2\\^53"):
+        parse_json(b"[1e16]")

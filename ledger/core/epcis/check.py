@@ -38,6 +38,8 @@ from ledger.core.strict_json import parse_json
 
 # JSON forbids what the XSD allows: the document is right XML and could not be written as JSON.
 _ALLOWED_BY_XML: Final = frozenset(["MISSING_MEMBER", "UNKNOWN_CBV_WORD", "DUPLICATE_IN_LIST"])
+# Attack: a finding takes two kB. Behind these an event is refused for its first error alone.
+MAX_FOUND: Final = 20_000
 _STANDARD: Final = Context(frozenset(PREFIXES), ())
 # The rules of strict_json.parse_json, by how their refusals begin.
 _OF_RULE: Final = {
@@ -121,7 +123,10 @@ def check_events(document: Document, *, at_ms: int) -> list[DocumentFinding]:
     findings = _check_members(document, context)
     look = _sorted_out(document, at_ms)
     for position in sorted(look):
-        findings += _check_event(document, position, context, at_ms, plain=look[position])
+        found = _check_event(document, position, context, at_ms, plain=look[position])
+        if len(findings) > MAX_FOUND:
+            found = [one for one in found if one.severity is Severity.ERROR][:1]
+        findings += found
     if len(document.events) > 1:
         findings += judge_together(document.events, document.pointers)
     if not findings:

@@ -57,6 +57,7 @@ CODES: Final[dict[str, Code]] = {
     }),
     **_rows(Layer.FORMAT, {
         "NO_EVENT_LIST": (_ERROR, "EPCIS 2.0 section 10"),
+        "TOO_LARGE_TO_EXPLAIN": (_ERROR, "20,000 elements"),
         "NO_EVENTS": (_ERROR, "docs/spec/submission.md"),
         "NOT_AN_EVENT": (_ERROR, "EPCIS 2.0 section 10"),
         "UNKNOWN_EVENT_TYPE": (_ERROR, "EPCIS 2.0 section 7.4"),

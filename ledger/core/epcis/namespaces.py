@@ -28,17 +28,27 @@ STANDARD_PREFIXES: Final = {
 _SAME: Final = {CBVMDA + end: CBVMDA for end in ":#"}
 _SHORT = re.compile(r"([A-Za-z_][\w.\-]*):(?!//)(\S+)", re.ASCII)
 _MAX_CONTEXTS = 64
+# As an identifier (ledger.core.identifiers); a longer one stands for nothing.
+MAX_IRI: Final = 2048
+# Attack: a short name written in full a million times fills the memory. Some thousand times what
+# real events come to; names behind it are left short.
+MAX_EXPANDED: Final = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Namespaces:
-    """What prefixes and terms stand for."""
+    """What prefixes and terms stand for; `expanded` = characters that were written in full."""
 
     meanings: dict[str, str]
     default: str = ""
+    expanded: int = 0
 
     def expanded_name(self, name: str) -> str:
         """Return `{namespace}local` of a member's name, or the name where nothing is known."""
+        full = self._expanded_name(name)
+        return name if full != name and self._is_spent(full) else full
+
+    def _expanded_name(self, name: str) -> str:
         prefix, colon, local = name.partition(":")
         if colon and local.startswith("//"):
             return _split_iri(name)
@@ -54,7 +64,12 @@ class Namespaces:
         short = _SHORT.fullmatch(text) if ":" in text else None
         if short is None or short[1] not in self.meanings:
             return text
-        return self.meanings[short[1]] + short[2]
+        full = self.meanings[short[1]] + short[2]
+        return text if self._is_spent(full) else full
+
+    def _is_spent(self, full: str) -> bool:
+        self.expanded += len(full)
+        return self.expanded > MAX_EXPANDED
 
 
 def namespaces_of(*contexts: JsonValue) -> Namespaces:
@@ -64,7 +79,7 @@ def namespaces_of(*contexts: JsonValue) -> Namespaces:
     for definitions in _definitions(contexts):
         for term, meaning in definitions.items():
             iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
-            if not isinstance(iri, str):
+            if not isinstance(iri, str) or len(iri) > MAX_IRI:
                 continue
             if term == "@vocab":
                 default = iri

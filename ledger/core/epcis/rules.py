@@ -3,6 +3,7 @@
 Every rule also holds still on an event of any wrong shape: the model layer has told of it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +24,8 @@ _REFERENCES: Final = {
     "bizTransactionList": "bizTransaction", "sourceList": "source",
     "destinationList": "destination",
 }  # fmt: skip
+# Of one event. Attack: each of a million wrong identifiers takes two kB to tell.
+MAX_OF_CODE: Final = 1_000
 # TCR-53 step 29.
 _ONCE_IN_SENSOR: Final = (
     "time", "deviceID", "deviceMetadata", "rawData", "dataProcessingMethod",
@@ -38,9 +41,13 @@ class Report:
     pointer: str
     event: int
     found: list[DocumentFinding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, code: str, path: str, value: object, message: str) -> None:
-        """Add a finding whose severity is the code's."""
+        """Add a finding whose severity is the code's; no more than MAX_OF_CODE of one code."""
+        self.counts[code] += 1
+        if self.counts[code] > MAX_OF_CODE:
+            return
         self.found.append(finding(code, self.pointer + path, value, message, self.event))
 
 
