@@ -20,7 +20,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Result:
     """One goal's line: ratio = median, low and high = quartiles; better says which way is good.
 
-    without says why there is no ratio: quoted, or not built yet.
+    without says why there is no ratio: quoted.
     """
 
     goal: str

@@ -1,4 +1,4 @@
-"""Goals whose peer is not measured here, and goals whose subject is not built yet."""
+"""Goals whose peer is not measured here: its figures are quoted."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,8 @@ def quoted() -> Iterator[Result]:
     """G1, G5, G13."""
     yield Result(
         goal="G1", what="EPCIS XML of one lot / QU4RTET on the same PostgreSQL", threshold=50.0,
-        without="not built yet",
-        note="QU4RTET 4.1: 257 events/s, 459 serials/s (EPCIS 1.2 XML, 2 vCPU, PostgreSQL 18); "
-        "XML is not taken yet",
+        without="quoted",
+        note="QU4RTET 4.1: 257 events/s, 459 serials/s (EPCIS 1.2 XML, 2 vCPU, PostgreSQL 18)",
     )  # fmt: skip
     yield Result(
         goal="G5", what="bulk, signed documents / Tessera POSIX adds of 1 KB", threshold=1.0,
@@ -21,5 +20,6 @@ def quoted() -> Iterator[Result]:
     )  # fmt: skip
     yield Result(
         goal="G13", what="CBV event hash / epcis-event-hash-generator", threshold=25.0,
-        without="not built yet",
+        without="quoted",
+        note="on this kind of machine its 1.9 hashes 1,800 to 2,000 events/s",
     )  # fmt: skip
