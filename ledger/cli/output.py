@@ -96,7 +96,7 @@ class Output:
     def say(self, sentence: str) -> None:
         """Tell people how it goes, on stderr; programs that ask for JSON are spared it."""
         if not (self.as_json or self.as_lines):
-            self.talk.print(sentence, markup=False, highlight=False)
+            self.talk.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
