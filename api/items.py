@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import schemas
 from api.routing import GIVEN, problems
-from ledger.core.custody import Finding
+from ledger.core.custody.findings import Finding
 from ledger.core.errors import MalformedError
 from ledger.core.identifiers import canonical_path
 from ledger.service.look_up import LookUp

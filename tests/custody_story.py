@@ -12,7 +12,8 @@ from typing import cast
 
 from ledger.core import events
 from ledger.core.commitment import event_digest, item_names
-from ledger.core.custody import Outcome, Step, fold
+from ledger.core.custody.fold import Outcome, fold
+from ledger.core.custody.steps import Step
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 from ledger.core.identifiers import canonical_path, item_key, party_key, party_path
 from ledger.core.strict_json import JsonValue

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ledger.core.audit_signatures import Failure
-from ledger.core.custody import Outcome, fold
+from ledger.core.custody.fold import Outcome, fold
 from ledger.service.audit_ports import AuditStore, OpenStore, Row
 
 # Items folded at once: bounds memory; containers of a chunk are read once for all its items.

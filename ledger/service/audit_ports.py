@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from ledger.core.audit_signatures import SignedEntry
-from ledger.core.steps import Step
+from ledger.core.custody.steps import Step
 from ledger.service.ports import Head
 
 Row = tuple[Any, ...]

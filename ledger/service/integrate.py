@@ -6,9 +6,9 @@ tree, states and findings are functions of the log, the second run writes what t
 
 from dataclasses import dataclass
 
-from ledger.core.custody import fold
 from ledger.core.merkle import Frontier
 from ledger.core.tiles import TILE_HEIGHT, completed_tiles
+from ledger.service.integrate_custody import integrate_custody
 from ledger.service.ports import LogStore
 
 # Leaves per transaction: bounds memory and the time that readers see an older state.
@@ -37,8 +37,6 @@ class Integrator:
                 return transaction.tile(level, (start >> level * TILE_HEIGHT) >> TILE_HEIGHT)
 
             transaction.write_tiles(list(completed_tiles(start, leaves, edge)))
-            touched = transaction.touched_items(start, end)
-            outcome = fold(transaction.histories(touched), touched, transaction.unjudged(touched))
-            transaction.write_custody(touched, outcome.states, outcome.findings)
+            integrate_custody(transaction, start, end)
             transaction.advance(end, frontier.root(), frontier.peaks)
             return end - start

@@ -7,7 +7,8 @@ that is told of it, and an entry is never reported behind itself.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.core.custody import Finding, ItemState, Status
+from ledger.core.custody.findings import Finding
+from ledger.core.custody.state import ItemState, Status
 from ledger.core.errors import MalformedError, NotFoundError
 from ledger.core.identifiers import item_key
 from ledger.service.ports import Head

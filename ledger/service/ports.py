@@ -1,13 +1,13 @@
 """What the use cases need from the outside; store and chain satisfy it by shape."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from ledger.core.custody import Finding, ItemState, Step
 from ledger.core.facts import LogIdentity
+from ledger.service.integration_ports import IntegrationTransaction, LogState
 
 
 class ErrorBehaviour(StrEnum):
@@ -62,17 +62,6 @@ class Directory:
     def may_sign(self, address: bytes, party: bytes) -> bool:
         """Tell whether address is an active key of the active party."""
         return self.keys.get(address) == (party, True) and self.parties.get(party, False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogState:
-    """How far the log is: `sequenced` indexes are given, `integrated` leaves are in the tree."""
-
-    sequenced: int
-    integrated: int
-    root: bytes
-    peaks: list[bytes]
-    clock_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,48 +178,6 @@ class SequencingTransaction(Protocol):
 
     def write(self, batch: Batch, sequenced: int) -> None:
         """Write the batch and advance `sequenced` by compare-and-swap."""
-        ...
-
-
-class IntegrationTransaction(Protocol):
-    """One transaction that takes sequenced entries into tree and custody."""
-
-    def state(self) -> LogState:
-        """Return the log's state, locked."""
-        ...
-
-    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
-        """Return leaf hashes by index."""
-        ...
-
-    def tile(self, level: int, index: int) -> bytes:
-        """Return the stored hashes of a tile, b"" when there is none."""
-        ...
-
-    def touched_items(self, start: int, end: int) -> set[bytes]:
-        """Return the items whose custody entries [start, end) may change."""
-        ...
-
-    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
-        """Return the keys that custody rules do not judge: classes, assets and foreign names."""
-        ...
-
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
-        ...
-
-    def write_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
-        """Insert or grow tiles."""
-        ...
-
-    def write_custody(
-        self, keys: Collection[bytes], states: Mapping[bytes, ItemState], found: Sequence[Finding]
-    ) -> None:
-        """Replace states and findings of keys."""
-        ...
-
-    def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:
-        """Set the integrated size, root and frontier."""
         ...
 
 

@@ -16,7 +16,8 @@ from ledger.core.facts import LogIdentity
 from ledger.core.merkle import consistency_proof, verify_consistency
 from ledger.core.signatures import sign
 from ledger.core.tiles import TileReader
-from ledger.service.ports import Head, LogState, LogStore
+from ledger.service.integration_ports import LogState
+from ledger.service.ports import Head, LogStore
 
 
 class NoteSigner(Protocol):

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ledger.core.custody import Finding, ItemState, Status
+from ledger.core.custody.findings import Finding
+from ledger.core.custody.state import ItemState, Status
 from ledger.core.entries import Op
 from ledger.service.ports import Head
 

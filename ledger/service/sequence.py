@@ -5,12 +5,11 @@ to the same entries; a crash after it leaves entries that are sequenced but not 
 the integrator takes up. Rights are decided here, at the index that an entry would get.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from ledger.core.entries import (
-    Address,
     EventEntry,
     Kind,
     decode_event,
@@ -18,20 +17,17 @@ from ledger.core.entries import (
     entry_leaf_hash,
 )
 from ledger.core.epcis.finding import DocumentFinding
-from ledger.core.errors import InvariantError, LedgerError, NotPermittedError, SignatureError
+from ledger.core.errors import InvariantError, LedgerError
 from ledger.core.facts import (
     LogIdentity,
     clock,
-    fact_bytes,
-    facts_digest,
     parse_identity,
-    verify_fact,
 )
 from ledger.core.merkle import Levels
-from ledger.core.signatures import recover
 from ledger.core.submission import parse_submission
 from ledger.service.check import CheckedEvent, check_submission
 from ledger.service.event_ids import EventIds, name_finding
+from ledger.service.fact_rules import FactRules
 from ledger.service.findings import format_findings
 from ledger.service.ports import (
     Batch,
@@ -131,14 +127,11 @@ def _sequence(
 ) -> None:
     state = transaction.state()
     identity = _identity(transaction, work, state.sequenced)
+    directory, batch = transaction.directory(), Batch(clock_ms=max(at_ms, state.clock_ms))
     _Sequencing(
-        transaction=transaction,
-        identity=identity,
-        directory=transaction.directory(),
-        vault=vault,
-        batch=Batch(clock_ms=max(at_ms, state.clock_ms)),
-        index=state.sequenced,
-    ).run(work)
+        transaction=transaction, identity=identity, directory=directory, vault=vault, batch=batch,
+        index=state.sequenced, fact_rules=FactRules(identity, directory, batch),
+    ).run(work)  # fmt: skip
 
 
 def _identity(transaction: SequencingTransaction, work: list[_Work], sequenced: int) -> LogIdentity:
@@ -161,6 +154,7 @@ class _Sequencing:
     vault: Vault
     batch: Batch
     index: int
+    fact_rules: FactRules
     seen_leaves: dict[bytes, int] = field(default_factory=dict)
     seen_events: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     event_ids: EventIds = field(default_factory=EventIds)
@@ -327,7 +321,7 @@ class _Sequencing:
 
     def _facts(self, one: _Work) -> None:
         try:
-            self._verify_registrar(one)
+            self.fact_rules.verify_signer(one.facts, one.pending)
         except LedgerError as error:
             for position in range(len(one.facts)):
                 self._result(one, position, "rejected", None, "not_permitted", str(error))
@@ -338,7 +332,7 @@ class _Sequencing:
                 self._result(one, position, "duplicate", known)
                 continue
             try:
-                kind = self._apply(raw)
+                kind = self.fact_rules.apply(raw, self.index)
             except LedgerError as error:
                 self._result(one, position, "rejected", None, "malformed", str(error))
                 continue
@@ -346,40 +340,3 @@ class _Sequencing:
             self._result(one, position, "accepted", index)
             if kind == Kind.GENESIS:
                 self._add_clock()
-
-    def _verify_registrar(self, one: _Work) -> None:
-        digest = facts_digest(self.identity, one.facts, one.pending.issued_ms)
-        if recover(digest, one.pending.signature) != self.identity.registrar:
-            raise SignatureError("facts are signed by the registrar")
-
-    def _apply(self, raw: bytes) -> int:
-        """Check one fact against the directory and apply it; return its kind."""
-        fact = decode_fact(raw)
-        if fact.kind == Kind.GENESIS:
-            if self.index:
-                raise NotPermittedError("a log has one genesis, at index 0")
-            return fact.kind
-        verify_fact(fact, self.identity, self.identity.domain().separator())
-        if fact.kind == Kind.PARTY:
-            self._apply_party(fact.party, fact.payload["fact"], fact.payload)
-        else:
-            address = Address(fact_bytes(fact.payload, "address", 20))
-            owner = self.directory.keys.get(address)
-            if fact.party not in self.directory.parties:
-                raise NotPermittedError("the party of a key is added first")
-            if owner is None and fact.payload["fact"] != "add":
-                raise NotPermittedError("a key is added before it is revoked")
-            if owner is not None and owner[0] != fact.party:
-                raise NotPermittedError("an address belongs to one party for ever")
-            self.directory.keys[address] = (fact.party, fact.payload["fact"] == "add")
-            self.batch.keys.append((address, *self.directory.keys[address]))
-        return fact.kind
-
-    def _apply_party(self, party: bytes, what: object, payload: Mapping[str, object]) -> None:
-        known = party in self.directory.parties
-        if known == (what == "add"):
-            raise NotPermittedError("a party is added once, and before it is suspended")
-        self.directory.parties[party] = what != "suspend"
-        self.batch.parties.append(
-            (party, str(payload.get("path", "")), str(payload.get("name", "")), what != "suspend")
-        )

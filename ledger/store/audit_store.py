@@ -13,7 +13,7 @@ from psycopg import Connection as Driver
 from sqlalchemy import Connection, text
 
 from ledger.core.audit_signatures import SignedEntry
-from ledger.core.steps import Step
+from ledger.core.custody.steps import Step
 from ledger.service.audit_ports import AnchorFact, AuditBody, AuditSubmission, Extent, Row
 from ledger.service.ports import Head
 from ledger.store.custody_store import CustodyTables

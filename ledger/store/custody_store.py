@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
-from ledger.core.custody import Finding, ItemState, Step
+from ledger.core.custody.findings import Finding
+from ledger.core.custody.state import ItemState
+from ledger.core.custody.steps import MAX_NESTING, Step
 from ledger.core.entries import FLAG_UNPACK_ALL, EventEntry, Op, decode_event
-from ledger.core.steps import MAX_NESTING
 from ledger.store.bulk import copy_into
 from ledger.store.outbox import announce_findings
 

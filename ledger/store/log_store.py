@@ -11,13 +11,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from ledger.core.entries import decode_fact
 from ledger.core.errors import InvariantError, NotFoundError
 from ledger.core.facts import LogIdentity, parse_identity
+from ledger.service.integration_ports import LogState
 from ledger.service.ports import (
     AcceptedSubmission,
     Batch,
     Directory,
     EventName,
     Head,
-    LogState,
     Namesakes,
     PendingSubmission,
 )

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, text
 
-from ledger.core.custody import Finding
+from ledger.core.custody.findings import Finding
 from ledger.core.times import format_time
 
 _HAS_FEEDS = text("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE kind = 'feed')")

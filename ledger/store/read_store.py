@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, select, text
 
-from ledger.core.custody import Finding, FindingClass, ItemState, Rule, Severity, Status
+from ledger.core.custody.findings import Finding, FindingClass, Rule, Severity
+from ledger.core.custody.state import ItemState, Status
+from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.entries import Op
-from ledger.core.steps import MAX_NESTING
 from ledger.service.ports import Head
 from ledger.service.read_ports import (
     Backlog,

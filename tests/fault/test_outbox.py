@@ -9,7 +9,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from ledger.core.custody import Finding, FindingClass, Rule, Severity
+from ledger.core.custody.findings import Finding, FindingClass, Rule, Severity
 from ledger.store.outbox import announce_anchor, announce_findings
 from tests.fakes.chain import FakeChain
 from tests.fakes.trap import Killed, Trap, When

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from ledger.core.custody import fold
+from ledger.core.custody.fold import fold
 from ledger.core.eip712 import head_digest, keccak
 from ledger.core.merkle import Frontier, leaf_hash, root_hash
 from ledger.core.signatures import recover

@@ -7,7 +7,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.core.custody import ItemState, Step, fold
+from ledger.core.custody.fold import fold
+from ledger.core.custody.state import ItemState
+from ledger.core.custody.steps import Step
 from tests.custody_story import histories, key, story
 
 ITEMS = ("a", "b", "c", "P", "Q")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.core.custody import NEVER, FindingClass, Rule, Severity, Status, fold
-from ledger.core.steps import MAX_NESTING
+from ledger.core.custody.findings import FindingClass, Rule, Severity
+from ledger.core.custody.fold import fold
+from ledger.core.custody.state import NEVER, Status
+from ledger.core.custody.steps import MAX_NESTING
 from tests.custody_story import histories, item_of, key, raised, scenario_steps, story, told
 
 SCENARIOS = Path(__file__).parents[1] / "vectors" / "clone-scenarios"

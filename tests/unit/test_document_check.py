@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.epcis.check import check_bytes, check_document
 from ledger.core.epcis.codes import CODES
 from ledger.core.epcis.finding import Severity
 from ledger.core.epcis.quality import MAX_PER_CODE
-from ledger.core.steps import MAX_NESTING
 from ledger.core.strict_json import JsonValue
 from tests.unit.epcis_events import (
     AT_MS,

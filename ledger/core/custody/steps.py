@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 
+from ledger.core.custody.facts import EventFacts
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 
 ROLE_PARENT, ROLE_CHILD, ROLE_OUTPUT, ROLE_CLASS = 1, 2, 4, 5
@@ -25,7 +26,10 @@ _REPACKS = frozenset([Op.PACK, Op.UNPACK])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One item row of one event entry; keys, parties and hashes are 32 bytes, Z = none."""
+    """One item row of one event entry; keys, parties and hashes are 32 bytes, Z = none.
+
+    `signer` is an address, `facts` what the event's content says, None where it was erased.
+    """
 
     log_index: int
     leaf_hash: bytes
@@ -40,6 +44,9 @@ class Step:
     item: bytes
     parents: tuple[bytes, ...]
     lists_children: bool
+    signer: bytes = b""
+    spends: bytes = Z
+    facts: EventFacts | None = None
 
 
 class Boxes:

@@ -7,11 +7,11 @@ a finding and moves nothing; the entry that stood first in the fold goes on stan
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import chain
 
-from ledger.core.entries import Op, Z
-from ledger.core.steps import (
+from ledger.core.custody.findings import RULES, Finding, FindingClass, Rule
+from ledger.core.custody.state import NEVER, ItemState, Status
+from ledger.core.custody.steps import (
     MAX_OPEN,
     ROLE_CHILD,
     ROLE_CLASS,
@@ -22,98 +22,7 @@ from ledger.core.steps import (
     Walk,
     undone_steps,
 )
-
-__all__ = [
-    "NEVER", "Finding", "FindingClass", "ItemState", "Outcome", "Rule", "Severity", "Status",
-    "Step", "fold",
-]  # fmt: skip
-
-# last_index and last_time of an item that no entry names.
-NEVER = -1
-
-
-class Status(StrEnum):
-    """Where an item is in its life."""
-
-    UNKNOWN = "unknown"
-    COMMISSIONED = "commissioned"
-    HELD = "held"
-    IN_TRANSIT = "in_transit"
-    DISPENSED = "dispensed"
-    DESTROYED = "destroyed"
-    DECOMMISSIONED = "decommissioned"
-    CONSUMED = "consumed"
-
-
-class Severity(StrEnum):
-    """How urgent a finding is (epcis d1)."""
-
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-
-class FindingClass(StrEnum):
-    """What a finding claims; a rule alone never proves a conflict (formats section 9)."""
-
-    CONFLICT_PROVEN = "conflict_proven"
-    SUSPICIOUS = "suspicious"
-    DATA_QUALITY = "data_quality"
-    PROCEDURAL = "procedural"
-
-
-class Rule(StrEnum):
-    """The first rules of epcis d1, and ENDED_BY_NON_OWNER, which guards them."""
-
-    DUPLICATE_COMMISSION = "DUPLICATE_COMMISSION"
-    NOT_COMMISSIONED = "NOT_COMMISSIONED"
-    DOUBLE_SHIP = "DOUBLE_SHIP"
-    DOUBLE_RECEIVE = "DOUBLE_RECEIVE"
-    SHIP_BY_NON_OWNER = "SHIP_BY_NON_OWNER"
-    ENDED_BY_NON_OWNER = "ENDED_BY_NON_OWNER"
-    USE_AFTER_DECOMMISSION = "USE_AFTER_DECOMMISSION"
-    USE_AFTER_CONSUMED = "USE_AFTER_CONSUMED"
-    DOUBLE_DISPENSE = "DOUBLE_DISPENSE"
-
-
-_RULES: dict[Rule, tuple[Severity, str]] = {
-    Rule.DUPLICATE_COMMISSION: (Severity.HIGH, "Commissioned more than once"),
-    Rule.NOT_COMMISSIONED: (Severity.MEDIUM, "Used, but commissioned by nobody"),
-    Rule.DOUBLE_SHIP: (Severity.HIGH, "Shipped again with no receipt, void or return between"),
-    Rule.DOUBLE_RECEIVE: (Severity.CRITICAL, "Received while another held and had not shipped it"),
-    Rule.SHIP_BY_NON_OWNER: (Severity.CRITICAL, "Shipped by one who neither held nor owned it"),
-    Rule.ENDED_BY_NON_OWNER: (
-        Severity.CRITICAL,
-        "Dispensed, consumed, destroyed or decommissioned by one who neither held nor owned it",
-    ),
-    Rule.USE_AFTER_DECOMMISSION: (Severity.HIGH, "Used after it was dispensed or taken out of use"),
-    Rule.USE_AFTER_CONSUMED: (Severity.HIGH, "Used after it was consumed by a transformation"),
-    Rule.DOUBLE_DISPENSE: (Severity.CRITICAL, "Dispensed more than once"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemState:
-    """Custody of one item; in transit the holder is who shipped it."""
-
-    status: Status
-    holder: bytes | None
-    shipped_to: bytes | None
-    container: bytes | None
-    last_index: int
-    last_time: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One broken rule on one item; evidence = log indexes, the one logged last at the end."""
-
-    code: Rule
-    severity: Severity
-    finding_class: FindingClass
-    item: bytes
-    evidence: tuple[int, ...]
-    detail: str
+from ledger.core.entries import Op, Z
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +212,7 @@ class _Custody:
             self.broken.pop(Rule.NOT_COMMISSIONED, None)
         for rule in Rule if self.broken else ():
             if rule in self.broken:
-                severity, sentence = _RULES[rule]
+                severity, sentence = RULES[rule]
                 evidence = tuple(sorted(self.broken[rule]))
                 yield Finding(
                     code=rule, severity=severity, finding_class=FindingClass.SUSPICIOUS,

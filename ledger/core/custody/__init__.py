@@ -1,0 +1,1 @@
+"""Custody: a pure fold of the log, item by item (formats section 10)."""
