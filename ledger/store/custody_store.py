@@ -173,8 +173,30 @@ class CustodyTables:
         copy_into(
             connection,
             "findings",
-            ("item_key", "code", "severity", "finding_class", "detail", "evidence"),
-            ("bytea", "text", "text", "text", "text", "int8[]"),
+            (
+                "item_key",
+                "code",
+                "severity",
+                "finding_class",
+                "detail",
+                "evidence",
+                "backdated",
+                "opened_index",
+                "opened_ms",
+                "changed_index",
+            ),
+            (
+                "bytea",
+                "text",
+                "text",
+                "text",
+                "text",
+                "int8[]",
+                "bool",
+                "int8",
+                "int8",
+                "int8",
+            ),
             [
                 (
                     f.item,
@@ -183,6 +205,10 @@ class CustodyTables:
                     f.finding_class.value,
                     f.detail,
                     list(f.evidence),
+                    False,
+                    f.evidence[-1],
+                    0,
+                    f.evidence[-1],
                 )
                 for f in found
             ],

@@ -1,7 +1,7 @@
 """Tables: what is append-only, what is derived, and the domain's rules as named constraints.
 
 Append-only tables refuse UPDATE and DELETE in the database itself (`append_only` triggers of the
-migrations); derived tables can be rebuilt from them.
+migrations), but what a tombstone erases; derived tables can be rebuilt from them.
 """
 
 from sqlalchemy import (
@@ -67,7 +67,7 @@ submissions = Table(
     Column("issued_ms", BigInteger, nullable=False),
     Column("accepted_ms", BigInteger, nullable=False),
     Column("doc_hash", LargeBinary, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary),
     Column("document", LargeBinary),
     Column("media_type", Text),
     Column("error_behaviour", Text, nullable=False),
@@ -75,7 +75,7 @@ submissions = Table(
     CheckConstraint("error_behaviour IN ('rollback', 'proceed')", name="known_error_behaviour"),
     _hash32("digest"),
     comment="Accepted: the received bytes; sealed holds the submission part, encrypted. "
-    "Without a document: facts by the registrar.",
+    "Without a document: facts by the registrar. Without a sealed part: erased.",
 )
 
 submission_queue = Table(
@@ -101,6 +101,10 @@ capture_results = Table(
     Index(
         "ix_capture_results_rejected", "submission_id", "position",
         postgresql_where=text("verdict = 'rejected'"),
+    ),
+    Index(
+        "ix_capture_results_duplicate", "log_index",
+        postgresql_where=text("verdict = 'duplicate'"),
     ),
     comment="The answer to the sender. "
     "findings: JSON, of the document's check and of its eventIDs.",
@@ -132,9 +136,9 @@ events = Table(
         autoincrement=False,
     ),
     Column("party", LargeBinary, nullable=False),
-    Column("event_digest", LargeBinary, nullable=False),
-    Column("content", LargeBinary, nullable=False),
-    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("event_digest", LargeBinary),
+    Column("content", LargeBinary),
+    Column("sealed_secret", LargeBinary),
     Column("items_secret", LargeBinary, nullable=False),
     Column("event_id", Text),
     Column("event_hash", LargeBinary),
@@ -144,8 +148,9 @@ events = Table(
     CheckConstraint("octet_length(event_id) <= 1024", name="event_id_fits_its_index"),
     _hash32("event_hash"),
     Index("ix_events_event_id", "event_id", "declares_error", "event_hash", "party"),
-    comment="Content (JCS of the event) and its secret, encrypted. event_hash: CBV 2.0; event_id: "
-    "the eventID, else that hash as its URI. Both are absent before revision 0002.",
+    comment="Content (JCS of the event) and its secret, encrypted; NULL when erased. event_hash: "
+    "CBV 2.0; event_id: the eventID, else that hash as its URI. Both are absent before revision "
+    "0002.",
 )  # fmt: skip
 
 item_rows = Table(
@@ -157,6 +162,12 @@ item_rows = Table(
     Column("role", SmallInteger, nullable=False),
     Column("spends", LargeBinary),
     Index("ix_item_rows_item_key_log_index", "item_key", "log_index"),
+    Index(
+        "ix_item_rows_parents",
+        "log_index",
+        postgresql_include=["item_key"],
+        postgresql_where=text("role = 1"),
+    ),
     CheckConstraint("role BETWEEN 0 AND 5", name="known_role"),
     comment="Retained bodies: which items an entry names, and the tokens they spend.",
 )
@@ -257,6 +268,9 @@ item_states = Table(
     Column("container", LargeBinary),
     Column("last_index", BigInteger, nullable=False),
     Column("last_time", BigInteger, nullable=False),
+    Column("condition", Text),
+    Column("due_ms", BigInteger),
+    Index("ix_item_states_due_ms", "due_ms", postgresql_where=text("due_ms IS NOT NULL")),
     comment="Derived: custody at the integrated size.",
 )
 
@@ -269,6 +283,10 @@ findings = Table(
     Column("finding_class", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("evidence", ARRAY(BigInteger), nullable=False),
+    Column("backdated", Boolean, nullable=False),
+    Column("opened_index", BigInteger, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("changed_index", BigInteger, nullable=False),
     CheckConstraint(
         "finding_class IN ('conflict_proven', 'suspicious', 'data_quality', 'procedural')",
         name="known_class",

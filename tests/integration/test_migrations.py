@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.bootstrap import Node
 from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
+    custody_tables,
+    erasure_tables,
     query_tables,
     subscription_tables,
 )
