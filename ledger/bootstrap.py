@@ -6,7 +6,6 @@ deployed but never named by a genesis entry is left behind and costs nothing but
 """
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,6 +28,7 @@ from ledger.keystore import Keystore, resolve_password
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
 from ledger.service.audit import Auditor
+from ledger.service.check import CheckPool
 from ledger.service.deliver import Deliverer
 from ledger.service.follow import Followers
 from ledger.service.index import Indexer
@@ -113,7 +113,7 @@ class Node:
         """Return the service that answers questions about jobs, items and the log."""
         return LookUp(store=SqlReadStore(self.engine))
 
-    def sequencer(self, pool: Executor | None = None) -> Sequencer:
+    def sequencer(self, pool: CheckPool | None = None) -> Sequencer:
         """Return the sequencer; pool recomputes commitments of large batches."""
         return Sequencer(
             store=self.log, vault=self.vault, batch_size=self.settings.batch_size, pool=pool

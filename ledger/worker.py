@@ -8,18 +8,17 @@ compared: a restored backup that went on would be a fork.
 """
 
 import logging
-import multiprocessing
 import os
 import signal
 import sys
 import threading
-from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Protocol
 
 from psycopg import OperationalError as DriverError
 from sqlalchemy.exc import OperationalError
 
 from ledger.bootstrap import open_node
+from ledger.check_pool import CheckPool
 from ledger.clock import now_ms
 from ledger.core.errors import InvariantError, LedgerError
 from ledger.service.anchor import Anchorer
@@ -38,7 +37,7 @@ STORE_AWAY = (OperationalError, DriverError)
 class Services(Protocol):
     """What makes the services of one node."""
 
-    def sequencer(self, pool: Executor | None = None) -> Sequencer:
+    def sequencer(self, pool: CheckPool | None = None) -> Sequencer:
         """Return the sequencer."""
         ...
 
@@ -62,7 +61,7 @@ class Services(Protocol):
 class Worker:
     """Runs the services of one node in turn."""
 
-    def __init__(self, node: Services, pool: Executor | None = None) -> None:
+    def __init__(self, node: Services, pool: CheckPool | None = None) -> None:
         """Make the services; nothing runs yet."""
         self._sequencer = node.sequencer(pool)
         self._integrator = node.integrator()
@@ -135,10 +134,9 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    context = multiprocessing.get_context("forkserver")
     try:
         settings = read_settings()
-        with ProcessPoolExecutor(max_workers=os.cpu_count() or 1, mp_context=context) as pool:
+        with CheckPool(os.cpu_count() or 1) as pool:
             Worker(open_node(settings), pool).run(settings, stop)
     except (InvariantError, LedgerError, *STORE_AWAY) as error:
         logger.critical("%s", error)

@@ -3,8 +3,9 @@
 Pure CPU over bytes, made to run in a process pool: hashing small rows holds the GIL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from ledger.core.commitment import commit, content_digest, derive_items_secret
 from ledger.core.epcis.check import check_events
@@ -17,10 +18,27 @@ from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import JsonValue
 from ledger.core.submission import SignedEvent, first_difference, parse_submission
 
+_T = TypeVar("_T")
+
 # As UTF-8: an entry of PostgreSQL's index has room for 2,704 bytes (`events.event_id`).
 MAX_EVENT_ID_BYTES = 1024
 _HASH_PREFIX, _HASH_DIGITS = "ni:///sha-256;", 64
 _RECORD_TIME = "recordTime"
+
+
+class CheckPool(Protocol):
+    """Processes with limits, in which submissions are checked."""
+
+    def run(
+        self,
+        function: Callable[..., _T],
+        jobs: Sequence[tuple[object, ...]],
+        *,
+        chunksize: int,
+        instead: Callable[..., _T],
+    ) -> Iterator[_T]:
+        """Yield function's results in order; of a job that kills its process, instead's."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,13 @@ def check_submission(part: bytes, document: bytes, at_ms: int) -> list[CheckedEv
         return _checked(read_document(document), signed, at_ms)
     except Exception as error:  # noqa: BLE001 -- see above
         return [CheckedEvent(one.entry, code="malformed", reason=str(error)) for one in signed]
+
+
+def uncheckable(part: bytes, _document: bytes, _at_ms: int) -> list[CheckedEvent]:
+    """Return the rejection of a submission whose check ended its process."""
+    reason = "its check needs more memory or time than one submission may have"
+    signed = parse_submission(part).events
+    return [CheckedEvent(one.entry, code="uncheckable", reason=reason) for one in signed]
 
 
 def _checked(document: Document, signed: Sequence[SignedEvent], at_ms: int) -> list[CheckedEvent]:

@@ -6,7 +6,6 @@ the integrator takes up. Rights are decided here, at the index that an entry wou
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from ledger.core.entries import (
@@ -17,7 +16,7 @@ from ledger.core.entries import (
     entry_leaf_hash,
 )
 from ledger.core.epcis.finding import DocumentFinding
-from ledger.core.errors import InvariantError, LedgerError
+from ledger.core.errors import InvariantError, LedgerError, NotPermittedError
 from ledger.core.facts import (
     LogIdentity,
     clock,
@@ -25,7 +24,7 @@ from ledger.core.facts import (
 )
 from ledger.core.merkle import Levels
 from ledger.core.submission import parse_submission
-from ledger.service.check import CheckedEvent, check_submission
+from ledger.service.check import CheckedEvent, CheckPool, check_submission, uncheckable
 from ledger.service.event_ids import EventIds, name_finding
 from ledger.service.fact_rules import FactRules
 from ledger.service.findings import format_findings
@@ -75,7 +74,7 @@ class Sequencer:
     store: LogStore
     vault: Vault
     batch_size: int
-    pool: Executor | None = None
+    pool: CheckPool | None = None
 
     def run(self, *, at_ms: int) -> int:
         """Sequence one batch of at most batch_size submissions; return how many it took up."""
@@ -98,9 +97,9 @@ class Sequencer:
             for part, item in zip(parts, pending, strict=True)
             if item.document is not None
         ]
-        if self.pool is not None and size > INLINE_BYTES and len(jobs) > 1:
-            arguments, chunk = zip(*jobs, strict=True), 1 + len(jobs) // CHUNKS
-            checked = iter(list(self.pool.map(check_submission, *arguments, chunksize=chunk)))
+        if self.pool is not None and size > INLINE_BYTES:
+            chunk = 1 + len(jobs) // CHUNKS
+            checked = self.pool.run(check_submission, jobs, chunksize=chunk, instead=uncheckable)
         else:
             checked = iter([check_submission(*job) for job in jobs])
         return [_work(item, part, checked) for item, part in zip(pending, parts, strict=True)]
@@ -334,7 +333,8 @@ class _Sequencing:
             try:
                 kind = self.fact_rules.apply(raw, self.index)
             except LedgerError as error:
-                self._result(one, position, "rejected", None, "malformed", str(error))
+                code = "not_permitted" if isinstance(error, NotPermittedError) else "malformed"
+                self._result(one, position, "rejected", None, code, str(error))
                 continue
             index = self._log(one, position, raw, kind)
             self._result(one, position, "accepted", index)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from ledger.core.signatures import address_of
 from ledger.core.submission import Signer, build_submission, format_submission
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
+from ledger.service.check import CheckPool
 from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.ports import AcceptedSubmission, AnchorChain, Directory
@@ -60,7 +60,7 @@ class Process:
         self.log = SqlLogStore(self.engine)
         self.anchors = SqlAnchorStore(self.engine)
 
-    def sequencer(self, pool: Executor | None = None) -> Sequencer:
+    def sequencer(self, pool: CheckPool | None = None) -> Sequencer:
         return Sequencer(store=self.log, vault=self.plant.vault, batch_size=100, pool=pool)
 
     def integrator(self) -> Integrator:
