@@ -29,6 +29,7 @@ from ledger.core.entries import (
 )
 from ledger.core.errors import LedgerError, SignatureError
 from ledger.core.facts import LogIdentity
+from ledger.core.finding_acts import parse_finding_act
 from ledger.core.merkle import HASH_SIZE, range_nodes
 from ledger.core.rights import Spans
 from ledger.core.signatures import recover
@@ -46,7 +47,7 @@ _OPS = frozenset(int(op) for op in Op)
 _ALL_FLAGS = FLAG_ERROR_DECLARATION | FLAG_UNPACK_ALL
 _NONE = bytes(4)
 _KIND_AT = 4
-_SIGNED_FACTS = frozenset([Kind.GENESIS, Kind.PARTY, Kind.KEY])
+_SIGNED_FACTS = frozenset([Kind.GENESIS, Kind.PARTY, Kind.KEY, Kind.FINDING_ACT])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,7 @@ class _Replay:
                     decode_event(row.entry)
                     self._fail("rights", at, "on behalf of another party without a grant")
                 return
-            fact = decode_fact(row.entry)
+            fact = _fact(row.entry)
         except (LedgerError, IndexError) as error:
             self._fail("entry", at, str(error))
             return
@@ -219,6 +220,14 @@ def _is_sound(entry: bytes) -> bool:
         and entry[196:200] != _NONE
         and (entry[232:236] == _NONE) == (entry[236:] == Z)
     )
+
+
+def _fact(entry: bytes) -> FactEntry:
+    """Return an entry of any kind but event; of an act the payload is checked too."""
+    fact = decode_fact(entry)
+    if fact.kind == Kind.FINDING_ACT:
+        parse_finding_act(fact)
+    return fact
 
 
 def _note_signature(note: bytes) -> bytes:
