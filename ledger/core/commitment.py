@@ -27,8 +27,7 @@ _PER_ELEMENT = (
 )  # fmt: skip
 _EPC_LISTS = (("epcList", 0), ("childEPCs", 2), ("inputEPCList", 3), ("outputEPCList", 4))
 _QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
-ROLE_PARENT = 1
-ROLE_CLASS = 5
+ROLE_OBJECT, ROLE_PARENT, ROLE_CHILD, ROLE_OUTPUT, ROLE_CLASS = 0, 1, 2, 4, 5
 _ROWS_LABEL = b"unbroken/rows/v1\0"
 _sha256 = hashlib.sha256
 

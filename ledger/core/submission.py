@@ -18,11 +18,9 @@ import msgspec
 
 from ledger.core import commitment
 from ledger.core.committed_entries import committed_entry
+from ledger.core.drafts import Draft, draft_events
 from ledger.core.eip712 import SigningDomain, submission_digest
-from ledger.core.entries import Address, EventEntry, Op, Z, decode_event, entry_leaf_hash
-from ledger.core.epcis.document import Document
-from ledger.core.epcis.finding import Severity
-from ledger.core.epcis.read import read_document
+from ledger.core.entries import Address, EventEntry, Z, decode_event, entry_leaf_hash
 from ledger.core.errors import LimitError, MalformedError, NotPermittedError, SignatureError
 from ledger.core.events import Event
 from ledger.core.merkle import leaf_hash, root_hash
@@ -101,17 +99,35 @@ def build_submission(
     """
     refers, spends = refers or {}, spends or {}
     address = address_of(signer.private_key)
+    drafts = draft_events(document, signer.party, signer.party_secret, lenient=lenient)
     events = []
-    for i, event in enumerate(_readable_events(read_document(document), lenient=lenient)):
-        try:
-            one = _signed_event(
-                event, signer, address, refers.get(i, Z), spends.get(i, {}), explain=explain
-            )
-        except MalformedError:
-            if not lenient:
-                raise
-            one = _refused_event(event, signer, address)
-        events.append(one)
+    for i, draft in enumerate(drafts):
+        entry = draft.entry(signer.party, address, refers.get(i, Z), spends.get(i, {}))
+        events.append(sealed(draft, entry, spends.get(i, {}), explain=explain))
+    return sign_events(document, events, signer, domain, issued_at=issued_at)
+
+
+def sealed(
+    draft: Draft, entry: EventEntry, spends: Mapping[int, bytes], *, explain: bool = False
+) -> SignedEvent:
+    """Return an event as it is sent with its entry."""
+    hashes = b""
+    if explain and draft.committed is not None:
+        hashes = b"".join(_row_hashes(draft.committed, draft.secret))
+    return SignedEvent(
+        entry=entry.encode(), event_secret=draft.secret, spends=spends, row_hashes=hashes
+    )
+
+
+def sign_events(
+    document: bytes,
+    events: Sequence[SignedEvent],
+    signer: Signer,
+    domain: SigningDomain,
+    *,
+    issued_at: int,
+) -> Submission:
+    """Sign the entries of a document, one for each of its events, in order."""
     salt = _derive_doc_salt(signer.party_secret, document)
     digest = submission_digest(
         domain.separator(),
@@ -125,49 +141,10 @@ def build_submission(
     return Submission(events=events, doc_salt=salt, issued_at=issued_at, signature=signature)
 
 
-def _readable_events(document: Document, *, lenient: bool) -> Sequence[Event]:
-    """Return a document's events.
-
-    Raises:
-        MalformedError: Reading found an error; with lenient, one that refuses every event.
-    """
-    for finding in document.findings:
-        if finding.severity is Severity.ERROR and not (lenient and finding.event is not None):
-            raise MalformedError(finding.pointer or "document", finding.message, finding.value)
-    return document.events
-
-
-def _refused_event(event: Event, signer: Signer, address: Address) -> SignedEvent:
-    """Return what stands for an event that no entry can say: it commits to nothing."""
-    secret = commitment.derive_event_secret(signer.party_secret, commitment.event_digest(event))
-    entry = EventEntry(
-        op=Op.OTHER, flags=0, time_ms=0, signer=address, party=signer.party,
-        on_behalf_of=signer.party, to_owner=Z, to_possessor=Z, refers=Z, row_count=1,
-        event_root=Z, item_count=0, items_root=Z,
-    )  # fmt: skip
-    return SignedEvent(entry=entry.encode(), event_secret=secret)
-
-
 def _derive_doc_salt(party_secret: bytes, document: bytes) -> bytes:
     label = b"unbroken/doc-salt/v1\0"
     key = hmac.digest(party_secret, label + hashlib.sha256(document).digest(), "sha256")
     return key[:DOC_SALT_LENGTH]
-
-
-def _signed_event(
-    event: Event,
-    signer: Signer,
-    address: Address,
-    refers: bytes,
-    spends: Mapping[int, bytes],
-    *,
-    explain: bool,
-) -> SignedEvent:
-    secret = commitment.derive_event_secret(signer.party_secret, commitment.event_digest(event))
-    committed = commitment.commit(event, secret, spends)
-    entry = committed_entry(committed, event, signer.party, address, refers, spends)
-    hashes = b"".join(_row_hashes(committed, secret)) if explain else b""
-    return SignedEvent(entry=entry.encode(), event_secret=secret, spends=spends, row_hashes=hashes)
 
 
 def _row_hashes(committed: commitment.Commitment, event_secret: bytes) -> list[bytes]:

@@ -1,0 +1,232 @@
+"""Tokens: what a handoff to an owner spends, so that selling twice convicts (docs/spec/tokens.md).
+
+A token is a function of the item and of how its signer came to own it. Two handoffs of one key with
+one token and two owners are a proof that needs no log. So a token is signed for one owner only, and
+where it is not certain how an item was come by, nothing is claimed.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from ledger.core.commitment import ROLE_CHILD, ROLE_OBJECT, ROLE_OUTPUT, ROLE_PARENT, ItemName
+from ledger.core.entries import FLAG_ERROR_DECLARATION, EventEntry, Op, Z
+from ledger.core.errors import NotPermittedError
+
+_HOLD, _VOID = b"unbroken/hold/v1\0", b"unbroken/void/v1\0"
+SPENDING_ROLES = frozenset([ROLE_OBJECT, ROLE_PARENT, ROLE_CHILD])
+# One physical thing each: SGTIN, the third-party form of it, ITIP piece, SSCC.
+_SPENDABLE = re.compile(r"/(?:00/[0-9]{18}|01/[0-9]{14}/(?:21|235)/|8006/[0-9]{18}/21/)")
+
+
+class SpentTokenError(NotPermittedError):
+    """A second owner would be signed for an item that was handed to another already."""
+
+    def __init__(self, path: str, first: "Deed", owner: bytes) -> None:
+        """Name the item, its first owner and the entry that made it so."""
+        self.path, self.first, self.owner = path, first, owner
+        at = "not logged yet" if first.index is None else f"log index {first.index}"
+        super().__init__(
+            f"{path} was handed to {first.label or first.entry.to_owner.hex()} by entry"
+            f" {first.leaf_hash.hex()} ({at}); a second owner is not signed: void that handoff"
+            " first, or receive the item back"
+        )
+
+
+class Logged(Protocol):
+    """An entry with its leaf hash."""
+
+    @property
+    def leaf_hash(self) -> bytes:
+        """The leaf hash of the entry."""
+        ...
+
+    @property
+    def entry(self) -> EventEntry:
+        """The entry."""
+        ...
+
+
+AnyLogged = TypeVar("AnyLogged", bound=Logged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One entry about one item, as its party knows it.
+
+    `index` is None until the ledger told it; `spends` is Z for no claim; `label` names the new
+    owner to people; `is_own` is False for the handoff by which a previous owner gave the item.
+    """
+
+    leaf_hash: bytes
+    entry: EventEntry
+    role: int
+    spends: bytes = Z
+    index: int | None = None
+    is_own: bool = True
+    label: str = ""
+
+
+def is_spendable(path: str) -> bool:
+    """Tell whether a canonical path names a serialised item or an SSCC."""
+    return _SPENDABLE.match(path) is not None
+
+
+def hold_token(item_key: bytes, origin: bytes) -> bytes:
+    """Return the token of an item that was come by in a way `origin` (formats 9, A)."""
+    return hashlib.sha256(_HOLD + item_key + origin).digest()
+
+
+def voided_origin(leaf_hash: bytes) -> bytes:
+    """Return the origin of an item whose handoff leaf_hash was voided by its own signer."""
+    return hashlib.sha256(_VOID + leaf_hash).digest()
+
+
+def in_order(signed: Sequence[Deed], told: Sequence[Deed]) -> list[Deed]:
+    """Return the deeds of one item in order of the log.
+
+    An entry that waits for its index, or never got one, stands behind the last that was signed
+    before it and has one.
+
+    Args:
+        signed: Own entries in the order in which they were signed here.
+        told: Entries that only the ledger told, each with its index.
+    """
+    placed: list[tuple[int, int, Deed]] = []
+    last = -1
+    for number, deed in enumerate(signed):
+        last = last if deed.index is None else max(last, deed.index)
+        placed.append((last if deed.index is None else deed.index, number, deed))
+    placed += [(-1 if deed.index is None else deed.index, -1, deed) for deed in told]
+    return [deed for _, _, deed in sorted(placed, key=lambda one: one[:2])]
+
+
+def voided_by(void: EventEntry, handoffs: Sequence[AnyLogged]) -> AnyLogged | None:
+    """Return the one of a party's standing handoffs of an item that its VOID takes back.
+
+    That which it refers to; else, of an error declaration, the last with the declaration's time
+    and addressees; else the last.
+    """
+    if void.refers != Z:
+        alike = [one for one in handoffs if one.leaf_hash == void.refers]
+    elif void.flags & FLAG_ERROR_DECLARATION:
+        alike = [one for one in handoffs if _likeness(one.entry) == _likeness(void)]
+    else:
+        alike = list(handoffs)
+    return alike[-1] if alike else None
+
+
+def _likeness(entry: EventEntry) -> tuple[int, bytes, bytes]:
+    return (entry.time_ms, entry.to_owner, entry.to_possessor)
+
+
+@dataclass(slots=True)
+class Holding:
+    """How a party came to own one item, as its deeds tell; `origin` is None when that is unknown.
+
+    `spent` has the tokens that were signed, each with the deed that did it first.
+    """
+
+    origin: bytes | None = None
+    spent: dict[bytes, Deed] = field(default_factory=dict)
+    _is_new: bool = True
+    _gone: bool = False
+    _handoffs: list[Deed] = field(default_factory=list)
+
+    def take(self, deed: Deed) -> None:
+        """Take the next deed."""
+        entry = deed.entry
+        if deed.spends != Z:
+            self.spent.setdefault(deed.spends, deed)
+        if not deed.is_own:
+            self._is_new, self._handoffs = False, []
+            self._come(deed.leaf_hash)
+        elif entry.op is Op.HANDOFF:
+            self._is_new = False
+            self._handoffs.append(deed)
+            self._gone = self._gone or entry.to_owner != Z
+        elif entry.op is Op.VOID:
+            self._take_back(entry)
+        elif entry.op is Op.RECEIVE:
+            self._receive(entry)
+        else:
+            self._make(deed)
+
+    def _come(self, origin: bytes | None) -> None:
+        self.origin, self._gone = origin, False
+
+    def _take_back(self, void: EventEntry) -> None:
+        handoff = voided_by(void, self._handoffs)
+        if handoff is None:
+            return
+        self._handoffs.remove(handoff)
+        if handoff.entry.to_owner != Z:
+            self._come(voided_origin(handoff.leaf_hash))
+
+    def _receive(self, receipt: EventEntry) -> None:
+        """Take back what had been handed on: by which handoff, only the ledger can tell.
+
+        A receipt that is logged late, of a time before the handoff, brings nothing back.
+        """
+        self._is_new = False
+        if self._gone and all(receipt.time_ms >= one.entry.time_ms for one in self._handoffs):
+            self._come(None)
+            self._handoffs = []
+
+    def _make(self, deed: Deed) -> None:
+        op, role = deed.entry.op, deed.role
+        if (op is Op.COMMISSION and role == ROLE_OBJECT) or (
+            op is Op.TRANSFORM and role == ROLE_OUTPUT
+        ):
+            if self._is_new:
+                self._come(Z)
+        elif op is Op.PACK and role == ROLE_PARENT and (self.origin is None or self._gone):
+            # Packed again after it left: the same number on a new pallet.
+            self._come(deed.leaf_hash)
+
+
+class Claims:
+    """The claims of one party for the events of a document, in their order."""
+
+    def __init__(self, deeds: Mapping[bytes, Iterable[Deed]]) -> None:
+        """Take the deeds of every item that a handoff of the document names, each in order."""
+        self._holdings: dict[bytes, Holding] = {}
+        for key, known in deeds.items():
+            holding = self._holdings[key] = Holding()
+            for deed in known:
+                holding.take(deed)
+
+    def spends(self, to_owner: bytes, items: Sequence[ItemName]) -> dict[int, bytes]:
+        """Return the tokens of a handoff to an owner, by item row; none where none is certain.
+
+        Raises:
+            SpentTokenError: A token was signed for another owner.
+        """
+        spends = {}
+        for index, item in enumerate(items):
+            holding = self._holdings.get(item.item_key)
+            if holding is None or holding.origin is None or item.role not in SPENDING_ROLES:
+                continue
+            token = hold_token(item.item_key, holding.origin)
+            first = holding.spent.get(token)
+            if first is not None and first.entry.to_owner != to_owner:
+                raise SpentTokenError(item.path, first, to_owner)
+            spends[index] = token
+        return spends
+
+    def note(
+        self, entry: EventEntry, leaf_hash: bytes, items: Sequence[ItemName],
+        spends: Mapping[int, bytes], label: str = "",
+    ) -> None:  # fmt: skip
+        """Take an entry that was just signed, for the events behind it."""
+        for index, item in enumerate(items):
+            holding = self._holdings.get(item.item_key)
+            if holding is not None:
+                token = spends.get(index, Z)
+                holding.take(
+                    Deed(
+                        leaf_hash=leaf_hash, entry=entry, role=item.role, spends=token, label=label
+                    )
+                )
