@@ -23,6 +23,9 @@ SENDERS: Final = 8
 # Subscriptions asked for in one turn; more than ever wait, and bounded.
 MAX_DUE: Final = 200
 PRUNE_EVERY_S: Final = 600.0
+# A subscription that failed for another reason than its receiver's answer, a query that takes
+# longer than it may, say: asked again at once it would take a sender from the others for ever.
+FAILED_PAUSE_S: Final = 30.0
 
 # What another turn may do: the database or the chain is away.
 AWAY: tuple[type[Exception], ...] = (LedgerError, *STORE_ERRORS)
@@ -57,6 +60,9 @@ class Dispatcher:
         """Take the service; nothing runs yet."""
         self._deliverer, self._interval_s = deliverer, interval_s
         self._busy: dict[str, Future[bool]] = {}
+        # When each last had its turn, and when one that failed may have the next.
+        self._turns: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
         self._said = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -86,16 +92,26 @@ class Dispatcher:
                 moved |= self._outcome(name, future)
         free = SENDERS - len(self._busy)
         if free > 0:
-            waiting = self._deliverer.due(MAX_DUE)
-            for name in [name for name in waiting if name not in self._busy][:free]:
+            for name in self._next(free):
+                self._turns[name] = time.monotonic()
                 self._busy[name] = pool.submit(self._deliverer.run, name)
         return moved
+
+    def _next(self, free: int) -> list[str]:
+        """Return who is due, whoever waited longest first."""
+        now, due = time.monotonic(), self._deliverer.due(MAX_DUE)
+        known = {*due, *self._busy}
+        self._turns = {name: at for name, at in self._turns.items() if name in known}
+        self._not_before = {name: at for name, at in self._not_before.items() if at > now}
+        waiting = [one for one in due if one not in self._busy and one not in self._not_before]
+        return sorted(waiting, key=lambda name: self._turns.get(name, 0.0))[:free]
 
     def _outcome(self, name: str, future: "Future[bool]") -> bool:
         try:
             return future.result()
         except Exception as error:  # noqa: BLE001 -- one subscription's fault stops no other
             self._warn(f"subscription {name} waits: {type(error).__name__}: {error}")
+            self._not_before[name] = time.monotonic() + FAILED_PAUSE_S
             return False
 
     def _warn(self, text: str) -> None:

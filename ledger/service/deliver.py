@@ -40,6 +40,8 @@ MAX_BODY: Final = 1024 * 1024
 FEED_BATCH: Final = 1
 # Deliveries after which a subscription lets others have their turn.
 DELIVERIES_PER_TURN: Final = 50
+# And the time: of a receiver that answers slowly, or a query that no index answers.
+TURN_MS: Final = 10_000
 # The delivery log of a subscription: long enough to settle what arrived last week.
 KEEP_DELIVERED_MS: Final = 7 * 86_400_000
 _EPCIS_HEADERS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
@@ -77,11 +79,11 @@ class Deliverer:
 
         Nothing happens when another sender holds it.
         """
-        moved = False
+        moved, end_ms = False, self.now_ms() + TURN_MS
         with self.store.holding(subscription_id) as held:
             if held is not None:
                 for _ in range(DELIVERIES_PER_TURN):
-                    if self._stopping or not self._step(held):
+                    if self._stopping or self.now_ms() >= end_ms or not self._step(held):
                         break
                     moved = True
         return moved
