@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from ledger.core.custody.findings import RULES, Finding, FindingClass, Rule
+from ledger.core.custody.ground import Ground
 from ledger.core.custody.state import NEVER, ItemState, Status
 from ledger.core.custody.steps import (
     MAX_OPEN,
@@ -27,10 +28,14 @@ from ledger.core.entries import Op, Z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """States and findings of the items that were asked for."""
+    """States and findings of the items that were asked for.
+
+    `due`: the earliest later as_of at which an item's findings may change without a new entry.
+    """
 
     states: dict[bytes, ItemState]
     findings: list[Finding]
+    due: dict[bytes, int] = field(default_factory=dict)
 
 
 _ENDS = {
@@ -212,7 +217,7 @@ class _Custody:
             self.broken.pop(Rule.NOT_COMMISSIONED, None)
         for rule in Rule if self.broken else ():
             if rule in self.broken:
-                severity, sentence = RULES[rule]
+                severity, sentence = RULES[rule].severity, RULES[rule].sentence
                 evidence = tuple(sorted(self.broken[rule]))
                 yield Finding(
                     code=rule, severity=severity, finding_class=FindingClass.SUSPICIOUS,
@@ -259,6 +264,7 @@ def fold(
     histories: Mapping[bytes, Sequence[Step]],
     keys: Collection[bytes],
     unjudged: Collection[bytes] = frozenset(),
+    ground: Ground = Ground(),  # noqa: ARG001, B008 -- frozen
 ) -> Outcome:
     """Return custody and findings of keys.
 
@@ -267,6 +273,7 @@ def fold(
             by item key; in any order.
         keys: The items to answer for.
         unjudged: Keys whose paths name no serialised object (`uri:`, classes): no findings.
+        ground: Time, settings and places.
 
     Cost: O(n log n) in steps, plus one visit per shipment of a container and item in it.
     """

@@ -22,7 +22,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemState:
-    """Custody of one item; in transit the holder is who shipped it."""
+    """Custody of one item up to the last entry of its own; in transit the holder is who shipped it.
+
+    `status` follows from entries alone. `condition` is what only the content of events can tell
+    (docs/custody.md): recalled, stolen, locked …; None where nothing is said or it was erased.
+    """
 
     status: Status
     holder: bytes | None
@@ -30,3 +34,4 @@ class ItemState:
     container: bytes | None
     last_index: int
     last_time: int
+    condition: str | None = None
