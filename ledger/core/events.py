@@ -32,6 +32,8 @@ NAMING_OF: dict[str, frozenset[str]] = {
 }
 NAMING_MEMBERS = frozenset[str]().union(*NAMING_OF.values())
 ACTIONS = ("ADD", "OBSERVE", "DELETE")
+# Pack, case, pallet, sea container: a deeper PACK is not followed, which bounds each climb.
+MAX_NESTING = 16
 _STEP_PREFIXES = (
     "urn:epcglobal:cbv:bizstep:",
     "https://ref.gs1.org/cbv/BizStep-",

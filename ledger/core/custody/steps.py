@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 
+from ledger.core import events
 from ledger.core.custody.facts import EventFacts
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 
 ROLE_PARENT, ROLE_CHILD, ROLE_OUTPUT, ROLE_CLASS = 1, 2, 4, 5
-# Pack, case, pallet, sea container: a deeper PACK is not followed, which bounds each climb.
-MAX_NESTING = 16
+MAX_NESTING = events.MAX_NESTING
 # Open shipments remembered per item: two are a finding already; bounds each scan.
 MAX_OPEN = 64
 # What a container does for everything in it; its end is not its contents' end.

@@ -128,3 +128,9 @@ def _lots_of_classes(event: Event) -> set[str]:
 
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def lot_and_expiry(event: Event) -> tuple[str, str]:
+    """Return lot number and expiry date as an event's ilmd says them, "" where it does not."""
+    known = _master_data(event)
+    return _text(known.get(_LOT)), _text(known.get(_EXPIRY))

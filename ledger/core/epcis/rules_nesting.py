@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.epcis.codes import finding
 from ledger.core.epcis.compared import find_time_ms
 from ledger.core.epcis.document import Event
 from ledger.core.epcis.finding import DocumentFinding
 from ledger.core.epcis.rules import texts
 from ledger.core.epcis.rules_identifiers import find_path
+from ledger.core.events import MAX_NESTING
 
 # Attack: a chain of thousands, walked at each link. A ring costs about its length; a document that
 # comes to this many steps above the sixteenth level is flagged for its depth.
