@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 _ID = "df5a33e3-5aa3-4403-ae01-99b83234e27b"
 _AT = "2026-01-02T10:00:00.000Z"
 FeedType = Literal[
-    "finding.opened", "finding.changed", "finding.closed", "anchor.mined", "anchor.final"
-]
+    "finding.opened", "finding.changed", "finding.closed", "case.acknowledged", "case.assigned",
+    "case.resolved", "case.muted", "case.unmuted", "case.reopened", "anchor.mined", "anchor.final",
+]  # fmt: skip
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:

@@ -30,7 +30,8 @@ from ledger.service.subscription_ports import (
 from ledger.service.vault import Vault
 
 FEED_TYPES: Final = (
-    "finding.opened", "finding.changed", "finding.closed", "anchor.mined", "anchor.final",
+    "finding.opened", "finding.changed", "finding.closed", "case.acknowledged", "case.assigned",
+    "case.resolved", "case.muted", "case.unmuted", "case.reopened", "anchor.mined", "anchor.final",
 )  # fmt: skip
 """What a feed may be told of, in the order of life."""
 

@@ -124,6 +124,7 @@ log_entries = Table(
     CheckConstraint("log_index >= 0", name="index_not_negative"),
     CheckConstraint("(kind = 10) = (submission_id IS NULL)", name="signed_unless_clock"),
     _hash32("leaf_hash"),
+    Index("ix_log_entries_acts", "log_index", postgresql_where=text("kind = 7")),
     Index("ix_log_entries_facts", "log_index", postgresql_where=text("kind = 3 OR kind = 4")),
     comment="Sequenced. leaf_hash is unique: the operator cannot log one entry twice.",
 )
