@@ -19,13 +19,15 @@ from ledger.core.entries import Kind
 from ledger.core.errors import ProofError, SignatureError
 from ledger.core.facts import LogIdentity
 from ledger.core.merkle import HASH_SIZE, root_from_inclusion
-from ledger.core.rights import Spans
+from ledger.core.rights import Registrars, Spans, registrar_at
 from ledger.core.signatures import SIGNATURE_LENGTH, recover_key
 
 # Signer and party in an entry, and the length of an address.
 _SIGNER, _HEAD_END, _ADDRESS = 16, 68, 20
 _U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 _V = (27, 28)
+# What parties sign; all other signed entries are facts.
+_BY_PARTIES = (Kind.EVENT, Kind.FINDING_ACT)
 
 
 class SignedEntry(NamedTuple):
@@ -58,11 +60,15 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class SignatureAudit:
-    """Checks entries of one log in any order; keeps recovered keys and checked submissions."""
+    """Checks entries of one log in any order; keeps recovered keys and checked submissions.
+
+    `registrars` is what `Rights.registrars` gives; without it the genesis one never rotated.
+    """
 
     identity: LogIdentity
     spans: Spans
     recovery_ids: bool = True
+    registrars: Registrars = ()
     signatures: int = 0
     failures: list[Failure] = field(default_factory=list)
     _keys: dict[bytes, Any] = field(default_factory=dict)
@@ -106,10 +112,16 @@ class SignatureAudit:
         return leaves
 
     def _check_rights(self, index: int, kind: int, name: bytes) -> None:
-        if kind == Kind.EVENT:
-            self._fail("rights", index, "the signer was no active key of an active party")
-        elif name[:_ADDRESS] != self.identity.registrar:
+        if kind in _BY_PARTIES:
+            if not _is_within(self.spans.get(name, ()), index):
+                self._fail("rights", index, "the signer was no active key of an active party")
+        elif name[:_ADDRESS] != self._registrar(index):
             self._fail("rights", index, "a fact is not signed by the registrar")
+
+    def _registrar(self, index: int) -> bytes:
+        if index and self.registrars:
+            return registrar_at(self.registrars, index)
+        return self.identity.registrar
 
     def _root(self, row: SignedEntry, leaf: bytes) -> bytes:
         path = [row.path[i : i + HASH_SIZE] for i in range(0, len(row.path), HASH_SIZE)]

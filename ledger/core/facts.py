@@ -1,4 +1,4 @@
-"""Facts of the log itself: genesis, parties, keys, clock (docs/spec/entry.md).
+"""Facts of the log itself, from its genesis to its clock (docs/spec/entry.md).
 
 Facts but the clock are signed by the registrar through a submission without a document.
 """
@@ -153,24 +153,68 @@ def key_added(
     )
 
 
+def party_turned(time_ms: int, registrar: Address, party: bytes, *, active: bool) -> FactEntry:
+    """Return the entry that suspends or resumes a party, and with it all of its keys."""
+    fact = "resume" if active else "suspend"
+    return FactEntry(
+        kind=Kind.PARTY, time_ms=time_ms, signer=registrar, party=party, payload={"fact": fact}
+    )
+
+
 def key_revoked(
-    time_ms: int, registrar: Address, party: bytes, address: Address, reason: str
-) -> FactEntry:
+    time_ms: int, registrar: Address, party: bytes, address: Address, reason: str,
+    compromised_since: int | None = None,
+) -> FactEntry:  # fmt: skip
     """Return the entry that revokes a key from its own index on.
+
+    Args:
+        time_ms: When the registrar says so.
+        registrar: Who signs it.
+        party: Whose key it is.
+        address: The key.
+        reason: For everyone to read.
+        compromised_since: Informs readers. Attack: were entries before this one invalid, a partner
+            could sell twice and revoke "as of last week".
 
     Raises:
         MalformedError: The reason is empty or too long.
     """
+    payload: dict[str, JsonValue] = {
+        "address": address.hex(), "fact": "revoke", "reason": _short_text("reason", reason),
+    }  # fmt: skip
+    if compromised_since is not None:
+        payload["compromised_since"] = compromised_since
+    return FactEntry(kind=Kind.KEY, time_ms=time_ms, signer=registrar, party=party, payload=payload)
+
+
+def registrar_rotated(
+    time_ms: int, outgoing: Address, incoming: Address, proof: bytes
+) -> FactEntry:
+    """Return the entry after which facts are the incoming registrar's to sign.
+
+    The outgoing one signs it; proof is the incoming one's KeyClaim with party Z (`claim_key`).
+    """
     return FactEntry(
-        kind=Kind.KEY,
+        kind=Kind.REGISTRAR,
+        time_ms=time_ms,
+        signer=outgoing,
+        party=Z,
+        payload={"proof": proof.hex(), "registrar": incoming.hex()},
+    )
+
+
+def tombstone(time_ms: int, registrar: Address, index: int, legal_basis: str) -> FactEntry:
+    """Return the entry that says that the content of entry `index` is destroyed, and why it may be.
+
+    Raises:
+        MalformedError: The legal basis is empty or too long.
+    """
+    return FactEntry(
+        kind=Kind.TOMBSTONE,
         time_ms=time_ms,
         signer=registrar,
-        party=party,
-        payload={
-            "address": address.hex(),
-            "fact": "revoke",
-            "reason": _short_text("reason", reason),
-        },
+        party=Z,
+        payload={"index": index, "legal_basis": _short_text("legal_basis", legal_basis)},
     )
 
 
@@ -179,21 +223,69 @@ def clock(time_ms: int, head_signer: Address) -> FactEntry:
     return FactEntry(kind=Kind.CLOCK, time_ms=time_ms, signer=head_signer, party=Z, payload={})
 
 
-def verify_fact(fact: FactEntry, identity: LogIdentity, separator: bytes) -> None:
-    """Check a party or key fact: signer, members, path and proof of possession.
+def verify_fact(
+    fact: FactEntry, identity: LogIdentity, separator: bytes, registrar: Address | None = None
+) -> None:
+    """Check a fact about a party, a key, the registrar or an erased event: signer and members.
+
+    Args:
+        fact: The fact.
+        identity: Of its log.
+        separator: Of identity's domain.
+        registrar: Who signs facts at its index; None: the one that the genesis entry names.
 
     Raises:
         MalformedError: Members or path are wrong, or a proof is not the key's own.
         SignatureError: The proof of possession is no signature.
     """
-    if fact.signer != identity.registrar:
+    if fact.signer != (registrar or identity.registrar):
         raise MalformedError("signer", "is the registrar", fact.signer.hex())
     if fact.kind == Kind.PARTY:
         _verify_party_fact(fact)
     elif fact.kind == Kind.KEY:
         _verify_key_fact(fact, identity.log_id(), separator)
+    elif fact.kind == Kind.REGISTRAR:
+        _verify_registrar_fact(fact, identity, separator)
+    elif fact.kind == Kind.TOMBSTONE:
+        _verify_tombstone(fact)
     else:
-        raise MalformedError("kind", "is a party or a key", fact.kind)
+        raise MalformedError("kind", "is a party, a key, a registrar or a tombstone", fact.kind)
+
+
+def _verify_registrar_fact(fact: FactEntry, identity: LogIdentity, separator: bytes) -> None:
+    _members(fact.payload, {"proof", "registrar"})
+    incoming = Address(fact_bytes(fact.payload, "registrar", 20))
+    if fact.party != Z:
+        raise MalformedError("party", "is zero", fact.party.hex())
+    if incoming in (fact.signer, identity.head_signer):
+        # One stolen key must not both admit a partner and sign the head that shows it.
+        raise MalformedError(
+            "registrar", "is neither the old one nor the head signer", incoming.hex()
+        )
+    digest = key_claim_digest(separator, identity.log_id(), Z, incoming)
+    if recover(digest, fact_bytes(fact.payload, "proof", 65)) != incoming:
+        raise MalformedError("proof", "is signed by the incoming registrar", incoming.hex())
+
+
+def _verify_tombstone(fact: FactEntry) -> None:
+    _members(fact.payload, {"index", "legal_basis"})
+    if fact.party != Z:
+        raise MalformedError("party", "is zero", fact.party.hex())
+    _short_text("legal_basis", fact.payload["legal_basis"])
+    if not _is_natural(fact.payload["index"]):
+        raise MalformedError("index", "is a log index", fact.payload["index"])
+
+
+def erased_index(fact: FactEntry) -> int:
+    """Return the log index that a tombstone names.
+
+    Raises:
+        MalformedError: It names none.
+    """
+    index = fact.payload.get("index")
+    if not isinstance(index, int) or not _is_natural(index):
+        raise MalformedError("index", "is a log index", index)
+    return index
 
 
 def _verify_party_fact(fact: FactEntry) -> None:

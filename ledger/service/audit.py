@@ -151,6 +151,7 @@ class _Replay:
         ground = Ground(
             open_store=self._auditor.open_store, snapshot=snapshot,
             identity=self._auditor.identity, spans=self._rights.spans(),
+            registrars=self._rights.registrars(), erased=self._rights.erased,
             storage_key=self._auditor.storage_key, extent=extent, quick=self._quick,
         )  # fmt: skip
         if extent.entries != extent.sequenced:
@@ -189,7 +190,7 @@ class _Replay:
             self._fail("anchor", size, "the chain's head is not one of this log")
 
     def _check_facts(self) -> None:
-        """Replay parties and keys; the genesis entry is the log's own."""
+        """Replay parties, keys, registrars, tombstones; the genesis entry is the log's own."""
         identity = self._auditor.identity
         for index, raw in self._store.facts(self._extent.sequenced):
             try:
@@ -206,6 +207,9 @@ class _Replay:
         made = {party: (*rights.paths[party], on) for party, on in rights.parties.items()}
         if made != parties or rights.keys != keys:
             self._fail("directory", None, "parties or keys are not what the log's facts give")
+        registrars, tombstones = self._store.office_and_tombstones()
+        if rights.registrars()[1:] != registrars or rights.erased != tombstones:
+            self._fail("directory", None, "registrars or tombstones are not those of the log")
 
     def _check_ranges(self, ground: Ground) -> None:
         """Replay all entries, and join their tiles to the tree."""

@@ -1,16 +1,17 @@
 """The dearer part of an audit: contents, item rows and documents against what was signed."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ledger.core.audit_signatures import Failure
-from ledger.core.commitment import derive_items_secret, item_names
+from ledger.core.commitment import ItemName, derive_items_secret, item_names, items_root
 from ledger.core.committed_entries import event_entry
 from ledger.core.eip712 import SigningDomain, submission_digest
 from ledger.core.entries import Kind, Z, decode_event, entry_leaf_hash
 from ledger.core.errors import InvariantError, LedgerError, MalformedError
 from ledger.core.events import Event
+from ledger.core.identifiers import item_key
 from ledger.core.jcs import canonical_json
 from ledger.core.merkle import root_hash
 from ledger.core.strict_json import parse_json
@@ -21,10 +22,15 @@ from ledger.service.vault import Vault
 
 @dataclass(slots=True)
 class ContentAudit:
-    """Recomputes entries from stored contents and their secrets."""
+    """Recomputes entries from stored contents and their secrets.
+
+    `erased` has tombstones by the index of their event; those below `integrated` are done.
+    """
 
     vault: Vault
     failures: list[Failure]
+    erased: Mapping[int, int] = field(default_factory=dict)
+    integrated: int = 0
     items: int = 0
 
     def run(self, bodies: Iterable[AuditBody]) -> None:
@@ -33,13 +39,38 @@ class ContentAudit:
             if body.kind != Kind.EVENT:
                 if body.content is not None or body.items:
                     self._fail("content", body, "only an event has content and item rows")
-            elif body.content is None:
-                self._fail("content", body, "the event is not stored")
             else:
                 try:
-                    self._event(body, body.content)
+                    self._body(body)
                 except (LedgerError, InvariantError, ValueError) as error:
                     self._fail("content", body, str(error))
+
+    def _body(self, body: AuditBody) -> None:
+        tombstone = self.erased.get(body.log_index)
+        if body.content is not None:
+            if tombstone is not None and tombstone < self.integrated:
+                self._fail("erased", body, f"not yet: tombstone {tombstone} names it")
+            self._event(body, body.content)
+        elif body.items_secret is None or tombstone is None:
+            self._fail("content", body, "the event is not stored, and no tombstone names it")
+        else:
+            self._retained(body, body.items_secret)
+
+    def _retained(self, body: AuditBody, items_secret: bytes) -> None:
+        """Check what erasure leaves: the item rows, against what was signed."""
+        signed = decode_event(body.entry)
+        if body.sealed_secret is not None or body.event_digest is not None:
+            self._fail("erased", body, "its secret or the hash of its content is still there")
+        if signed.party != body.party:
+            self._fail("content", body, "it is stored under another party")
+        named = [ItemName(key, role, path or "") for _, key, role, _, path in body.items]
+        self.items += len(named)
+        spends = {i: token for i, _, _, token, _ in body.items if token is not None}
+        made = (len(named), items_root(named, items_secret, spends))
+        if made != (signed.item_count, signed.items_root):
+            self._fail("items", body, "the item rows are not exactly those that were signed")
+        if any(item_key(item.path) != item.item_key for item in named):
+            self._fail("items", body, "a path is not that of its item")
 
     def _event(self, body: AuditBody, content: bytes) -> None:
         event = parse_json(content)
@@ -96,6 +127,11 @@ class SubmissionAudit:
                 self._fail(row, str(error))
 
     def _check(self, vault: Vault, row: AuditSubmission) -> None:
+        if row.sealed is None:
+            # Its digest is checked where it counts: against the signed entries that lead to it.
+            if not row.is_erased or row.document is not None:
+                self._fail(row, "what was sent is not stored, and no tombstone says why")
+            return
         part = parse_submission(vault.open(row.sealed, row.digest))
         if (part.issued_at, part.signature) != (row.issued_ms, row.signature):
             self._fail(row, "time or signature are not those that were sent")

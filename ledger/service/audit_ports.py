@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ledger.core.audit_signatures import SignedEntry
 from ledger.core.custody.steps import Step
+from ledger.core.rights import Registrars
 from ledger.service.ports import Head
 
 Row = tuple[Any, ...]
@@ -43,7 +44,11 @@ class AuditBody(NamedTuple):
 
 
 class AuditSubmission(NamedTuple):
-    """One stored submission; document is None for the registrar's facts."""
+    """One stored submission; document is None for the registrar's facts.
+
+    Without a sealed part it is erased; `is_erased` tells whether it sent an event that a tombstone
+    names.
+    """
 
     id: int
     digest: bytes
@@ -52,8 +57,9 @@ class AuditSubmission(NamedTuple):
     signature: bytes
     issued_ms: int
     doc_hash: bytes
-    sealed: bytes
+    sealed: bytes | None
     document: bytes | None
+    is_erased: bool
 
 
 class AnchorFact(NamedTuple):
@@ -105,6 +111,10 @@ class AuditStore(Protocol):
 
     def directory(self) -> tuple[Mapping[bytes, Row], Mapping[bytes, Row]]:
         """Return derived parties (path, name, active) and keys (party, active)."""
+        ...
+
+    def office_and_tombstones(self) -> tuple[Registrars, Mapping[int, int]]:
+        """Return derived registrars behind the genesis one, and tombstones by erased index."""
         ...
 
     def mismatched_results(self) -> list[Row]:

@@ -5,7 +5,7 @@ hash per 256 leaves and, for every head inside it, the subtrees of the last tile
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ from ledger.core.errors import LedgerError, SignatureError
 from ledger.core.facts import LogIdentity
 from ledger.core.finding_acts import parse_finding_act
 from ledger.core.merkle import HASH_SIZE, range_nodes
-from ledger.core.rights import Spans
+from ledger.core.rights import Registrars, Spans
 from ledger.core.signatures import recover
 from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, expand
 from ledger.service.audit_content import ContentAudit
@@ -47,17 +47,24 @@ _OPS = frozenset(int(op) for op in Op)
 _ALL_FLAGS = FLAG_ERROR_DECLARATION | FLAG_UNPACK_ALL
 _NONE = bytes(4)
 _KIND_AT = 4
-_SIGNED_FACTS = frozenset([Kind.GENESIS, Kind.PARTY, Kind.KEY, Kind.FINDING_ACT])
+_SIGNED_FACTS = frozenset(
+    [Kind.GENESIS, Kind.PARTY, Kind.KEY, Kind.REGISTRAR, Kind.TOMBSTONE, Kind.FINDING_ACT]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What every range needs and may be sent to another process."""
+    """What every range needs and may be sent to another process.
+
+    `registrars` and `erased` are those of `Rights`.
+    """
 
     open_store: OpenStore
     snapshot: str
     identity: LogIdentity
     spans: Spans
+    registrars: Registrars
+    erased: Mapping[int, int]
     storage_key: bytes
     extent: Extent
     quick: bool
@@ -107,8 +114,9 @@ class _Replay:
 
     def __post_init__(self) -> None:
         self.signatures = SignatureAudit(
-            self.ground.identity, self.ground.spans, recovery_ids=not self.ground.quick
-        )
+            self.ground.identity, self.ground.spans, recovery_ids=not self.ground.quick,
+            registrars=self.ground.registrars,
+        )  # fmt: skip
 
     def chunk(self, start: int, end: int) -> None:
         rows = self.store.signed(start, end)
@@ -118,15 +126,22 @@ class _Replay:
             self._fail("index", missing, "the log has a hole")
         leaves = self._leaves(rows)
         if not self.ground.quick:
-            content = ContentAudit(Vault(self.ground.storage_key), self.report.failures)
+            ground = self.ground
+            content = ContentAudit(
+                Vault(ground.storage_key), self.report.failures, ground.erased,
+                ground.extent.integrated,
+            )  # fmt: skip
             content.run(self.store.bodies(start, end))
             self.report.items += content.items
         if len(leaves) == end - start:
             self._tiles(start, leaves[: max(0, self.ground.extent.integrated - start)])
 
     def _leaves(self, rows: list[SignedEntry]) -> list[bytes]:
+        erased = self.ground.erased
         for row in rows:
             self._entry(row)
+            if row.kind != Kind.EVENT and row.log_index in erased:
+                self._fail("fact", erased[row.log_index], "a tombstone names what is no event")
         signed = self.signatures
         leaves = signed.run(rows)
         self.report.signatures = signed.signatures

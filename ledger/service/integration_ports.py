@@ -47,6 +47,10 @@ class IntegrationTransaction(Protocol):
         """Return all steps of items and, recursively, of the containers that held them."""
         ...
 
+    def erase(self, start: int, end: int) -> None:
+        """Destroy the content of the events that tombstones of entries [start, end) name."""
+        ...
+
     def write_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
         """Insert or grow tiles."""
         ...

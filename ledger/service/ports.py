@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from ledger.core.entries import Address
 from ledger.core.facts import LogIdentity
 from ledger.service.integration_ports import IntegrationTransaction, LogState
 
@@ -54,10 +55,14 @@ class PendingSubmission:
 
 @dataclass(slots=True)
 class Directory:
-    """Parties and keys as the facts up to some index leave them."""
+    """Parties and keys as the facts up to some index leave them.
+
+    `registrar` is None until the first one hands over: then it is the genesis entry's.
+    """
 
     parties: dict[bytes, bool] = field(default_factory=dict)
     keys: dict[bytes, tuple[bytes, bool]] = field(default_factory=dict)
+    registrar: Address | None = None
 
     def may_sign(self, address: bytes, party: bytes) -> bool:
         """Tell whether address is an active key of the active party."""
@@ -132,6 +137,14 @@ class Namesakes(NamedTuple):
     foreign: bool
 
 
+class Tombstone(NamedTuple):
+    """An erased event, the tombstone that says so, and what a retry of the event is known by."""
+
+    event_index: int
+    log_index: int
+    event_root: bytes
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything that one sequencing transaction adds."""
@@ -142,10 +155,28 @@ class Batch:
     results: list[ResultRow] = field(default_factory=list)
     parties: list[tuple[bytes, str, str, bool]] = field(default_factory=list)
     keys: list[tuple[bytes, bytes, bool]] = field(default_factory=list)
+    registrars: list[tuple[int, bytes]] = field(default_factory=list)
+    tombstones: list[Tombstone] = field(default_factory=list)
     submission_ids: list[int] = field(default_factory=list)
 
 
-class SequencingTransaction(Protocol):
+class Erasures(Protocol):
+    """What is erased, and what could be."""
+
+    def logged_entry(self, index: int) -> bytes | None:
+        """Return the entry of a log index, None when the log has none there."""
+        ...
+
+    def tombstone_of(self, index: int) -> int | None:
+        """Return the log index of the tombstone of an event, None when none names it."""
+        ...
+
+    def erased_events(self, event_roots: Collection[bytes]) -> dict[bytes, int]:
+        """Return the index of each erased event, by event_root."""
+        ...
+
+
+class SequencingTransaction(Erasures, Protocol):
     """One transaction that holds the sequencer's lock; all or nothing."""
 
     def state(self) -> LogState:
@@ -238,11 +269,13 @@ class LogStore(Protocol):
         """Return the published head of a size; raises NotFoundError."""
         ...
 
-    def add_head(self, head: Head) -> None:
-        """Publish a head; the same one again changes nothing.
+    def add_head(self, head: Head) -> bool:
+        """Publish a head; the same one again changes nothing. Tell whether it is published.
+
+        It is not when integration has left its size meanwhile.
 
         Raises:
-            InvariantError: Its size is published with another root.
+            InvariantError: Its size is published with other roots.
         """
         ...
 

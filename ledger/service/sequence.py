@@ -117,6 +117,10 @@ def _work(item: PendingSubmission, part: bytes, checked: Iterator[list[CheckedEv
     return work
 
 
+def _root(event: CheckedEvent) -> bytes:
+    return decode_event(event.entry).event_root
+
+
 def _name(event: CheckedEvent, party: bytes) -> EventName:
     return EventName(event.event_id, event.event_hash, event.event_digest, party)
 
@@ -129,7 +133,7 @@ def _sequence(
     directory, batch = transaction.directory(), Batch(clock_ms=max(at_ms, state.clock_ms))
     _Sequencing(
         transaction=transaction, identity=identity, directory=directory, vault=vault, batch=batch,
-        index=state.sequenced, fact_rules=FactRules(identity, directory, batch),
+        index=state.sequenced, fact_rules=FactRules(identity, directory, batch, transaction),
     ).run(work)  # fmt: skip
 
 
@@ -156,6 +160,7 @@ class _Sequencing:
     fact_rules: FactRules
     seen_leaves: dict[bytes, int] = field(default_factory=dict)
     seen_events: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    erased: dict[bytes, int] = field(default_factory=dict)
     event_ids: EventIds = field(default_factory=EventIds)
 
     def run(self, work: list[_Work]) -> None:
@@ -185,6 +190,7 @@ class _Sequencing:
         self.seen_events = self.transaction.known_events(
             {(party, digest) for party, event in found for digest in event.digests}
         )
+        self.erased = self.transaction.erased_events({_root(event) for _, event in found})
         names = {_name(event, party) for party, event in found}
         self.event_ids = EventIds(self.transaction.namesakes(names))
 
@@ -269,7 +275,8 @@ class _Sequencing:
             return None
         by_leaf = self.seen_leaves.get(entry_leaf_hash(event.entry))
         by_content = (self.seen_events.get((party, digest)) for digest in event.digests)
-        return next((index for index in (by_leaf, *by_content) if index is not None), None)
+        found = (by_leaf, *by_content, self.erased.get(_root(event)))
+        return next((index for index in found if index is not None), None)
 
     def _refusals(self, one: _Work, entry: EventEntry) -> dict[int, tuple[str, str]]:
         """Return code and reason of each event that may not be logged, by position."""

@@ -25,7 +25,9 @@ def spelt(batch: Batch, wanted: EpcFormat, sent: Mapping[int, SentEvent]) -> Bat
     Company prefixes are learnt from the batch: a Digital Link of another company stays one.
     """
     lengths = PrefixLengths()
-    found = [(position, _content(sent[position]), sent[position]) for position, _ in batch.messages]
+    # What was erased since the index was read is left out.
+    there = [position for position, _ in batch.messages if position in sent]
+    found = [(position, _content(sent[position]), sent[position]) for position in there]
     for _, content, _ in found:
         learn_from_event(content, lengths)
     messages = [

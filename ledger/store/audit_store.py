@@ -14,6 +14,8 @@ from sqlalchemy import Connection, text
 
 from ledger.core.audit_signatures import SignedEntry
 from ledger.core.custody.steps import Step
+from ledger.core.entries import Address
+from ledger.core.rights import Registrars
 from ledger.service.audit_ports import AnchorFact, AuditBody, AuditSubmission, Extent, Row
 from ledger.service.ports import Head
 from ledger.store.custody_store import CustodyTables
@@ -44,7 +46,9 @@ _ITEM_ROWS = """
 """
 _SUBMISSIONS = """
     SELECT s.id, s.digest, s.signer, s.party, s.signature, s.issued_ms, s.doc_hash, s.sealed,
-           s.document
+           s.document, EXISTS (
+               SELECT 1 FROM capture_results r JOIN tombstones t ON t.event_index = r.log_index
+               WHERE r.submission_id = s.id)
     FROM submissions s WHERE s.id >= %s AND s.id < %s ORDER BY s.id
 """
 # What was answered to partners against what is in the log, both ways.
@@ -175,6 +179,12 @@ class SqlAuditStore:
         parties = self._rows("SELECT party, path, name, active FROM parties")
         keys = self._rows("SELECT address, party, active FROM party_keys")
         return {row[0]: row[1:] for row in parties}, {row[0]: row[1:] for row in keys}
+
+    def office_and_tombstones(self) -> tuple[Registrars, Mapping[int, int]]:
+        """Return derived registrars behind the genesis one, and tombstones by erased index."""
+        registrars = self._rows("SELECT log_index, address FROM registrars ORDER BY log_index")
+        named = self._rows("SELECT event_index, log_index FROM tombstones")
+        return tuple((index, Address(address)) for index, address in registrars), dict(named)
 
     def mismatched_results(self) -> list[Row]:
         """Return (index, sentence) of answers and entries that do not fit each other."""

@@ -30,10 +30,10 @@ _NUMBER_COLUMNS: Final = {"log_index": "int8", "name": "text", "value": "float8"
 _STATE = text("""
     SELECT i.indexed, i.clock_ms, i.version, s.integrated FROM epcis_index i, log_state s
 """)
-# Of a fact no event is kept; its number stays empty in the index.
+# Of a fact no event is kept, of an erased one no content; their numbers stay empty in the index.
 _EVENTS = text("""
     SELECT log_index, party, event_id, content FROM events
-    WHERE log_index >= :start AND log_index < :end ORDER BY log_index
+    WHERE log_index >= :start AND log_index < :end AND content IS NOT NULL ORDER BY log_index
 """)
 _TOO_MUCH = text("""
     SELECT min(log_index) FROM (

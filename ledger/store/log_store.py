@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ledger.core.entries import decode_fact
@@ -24,6 +24,8 @@ from ledger.service.ports import (
 from ledger.store import tables as t
 from ledger.store.bulk import copy_into, copy_rows
 from ledger.store.custody_store import CustodyTables
+from ledger.store.directory_store import read_directory, write_directory
+from ledger.store.erasure_store import ErasureReads, ErasureWrites, write_tombstones
 
 # Bytes of documents and submissions that one batch holds in memory, some ten times over.
 MAX_PENDING_BYTES = 32 * 1024 * 1024
@@ -110,7 +112,7 @@ class SqlLogStore:
     def directory(self) -> Directory:
         """Return parties and keys at the sequenced size."""
         with self._engine.connect() as connection:
-            return _directory(connection)
+            return read_directory(connection)
 
     def add_submission(self, accepted: AcceptedSubmission) -> None:
         """Store one submission; a digest that is stored already changes nothing."""
@@ -178,21 +180,12 @@ def _identity(connection: Connection) -> LogIdentity:
     return parse_identity(decode_fact(entry).payload)
 
 
-def _directory(connection: Connection) -> Directory:
-    parties = connection.execute(select(t.parties.c.party, t.parties.c.active))
-    keys = connection.execute(select(t.party_keys))
-    return Directory(
-        parties={row.party: row.active for row in parties},
-        keys={row.address: (row.party, row.active) for row in keys},
-    )
-
-
 def _tile(connection: Connection, level: int, index: int) -> bytes:
     query = select(t.tiles.c.hashes).where(t.tiles.c.level == level, t.tiles.c.tile_index == index)
     return connection.execute(query).scalar_one_or_none() or b""
 
 
-class SqlSequencing:
+class SqlSequencing(ErasureReads):
     """One sequencing transaction; it holds the sequencer's lock until it ends."""
 
     def __init__(self, connection: Connection) -> None:
@@ -217,7 +210,7 @@ class SqlSequencing:
 
     def directory(self) -> Directory:
         """Return parties and keys at the sequenced size."""
-        return _directory(self._connection)
+        return read_directory(self._connection)
 
     def known_leaves(self, leaf_hashes: Collection[bytes]) -> dict[bytes, int]:
         """Return the index of each leaf hash that is in the log."""
@@ -274,7 +267,8 @@ class SqlSequencing:
                 for r in batch.results
             ],
         )  # fmt: skip
-        self._write_directory(batch)
+        write_directory(connection, batch)
+        write_tombstones(connection, batch)
         self._finish(batch, sequenced)
 
     def _write_events(self, batch: Batch) -> None:
@@ -313,20 +307,6 @@ class SqlSequencing:
             text("INSERT INTO items SELECT * FROM new_items ON CONFLICT DO NOTHING")
         )
 
-    def _write_directory(self, batch: Batch) -> None:
-        for party, path, name, active in batch.parties:
-            row = {"party": party, "path": path, "name": name, "active": active}
-            if path:
-                self._connection.execute(insert(t.parties), row)
-            else:
-                changed = update(t.parties).where(t.parties.c.party == party)
-                self._connection.execute(changed.values(active=active))
-        for address, party, active in batch.keys:
-            statement = upsert(t.party_keys).values(address=address, party=party, active=active)
-            self._connection.execute(
-                statement.on_conflict_do_update(index_elements=["address"], set_={"active": active})
-            )
-
     def _finish(self, batch: Batch, sequenced: int) -> None:
         queue = t.submission_queue
         self._connection.execute(
@@ -341,7 +321,7 @@ class SqlSequencing:
             raise InvariantError(f"another sequencer moved the log beyond {self._start}")
 
 
-class SqlIntegration(CustodyTables):
+class SqlIntegration(CustodyTables, ErasureWrites):
     """One integration transaction; it shares the sequencer's lock, so the log stands still."""
 
     def state(self) -> LogState:
