@@ -13,6 +13,8 @@ from typing import Any, TypedDict, Unpack
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from tests.verifier import map_maker
+
 Z = bytes(32)
 ORIGIN = "log.example/unbroken"
 CHAIN_ID = 31337
@@ -67,6 +69,10 @@ def gln_path(gln: str) -> str:
 
 def party_of(gln: str) -> bytes:
     return sha256(b"unbroken/party/v1\x00" + gln_path(gln).encode()).digest()
+
+
+def key_key_of(address: bytes) -> bytes:
+    return sha256(b"unbroken/key/v1\x00" + address).digest()
 
 
 def key_of(path: str) -> bytes:
@@ -211,6 +217,7 @@ class Log:
     submissions: list[Json | None] = field(default_factory=list)
     events: list[Written] = field(default_factory=list)
     facts: list[int] = field(default_factory=list)
+    names: dict[bytes, set[bytes]] = field(default_factory=dict)
 
     @property
     def log_id(self) -> bytes:
@@ -253,7 +260,13 @@ class Log:
         text = canonical(payload)
         time = (T0 + len(self.entries)).to_bytes(8, "big")  # a fact said again is another entry
         head = b"UBE1" + bytes([kind, 0, 0, 0]) + time + key.address + party
-        index = self.append(head + len(text).to_bytes(2, "big") + text, key)
+        entry = head + len(text).to_bytes(2, "big") + text
+        self.names[entry] = {party} - {Z}
+        if kind == 4 and "address" in payload:
+            self.names[entry].add(key_key_of(bytes.fromhex(payload["address"])))
+        if kind == 6:
+            self.names[entry] = set(self.names[self.entries[payload["index"]]])
+        index = self.append(entry, key)
         self.facts.append(index)
         return index
 
@@ -287,6 +300,14 @@ class Log:
     def revoke(self, gln: str, key: Key) -> int:
         payload = {"fact": "revoke", "address": key.address.hex(), "reason": "lost"}
         return self.fact(4, party_of(gln), payload)
+
+    def rotate_registrar(self, key: Key, proof_by: Key | None = None) -> int:
+        message = {"logId": self.log_id, "party": Z, "key": "0x" + key.address.hex()}
+        proof = (proof_by or key).sign(KEY_CLAIM, DOMAIN, message).hex()
+        return self.fact(5, Z, {"registrar": key.address.hex(), "proof": proof})
+
+    def erase(self, written: Written, by: Key | None = None) -> int:
+        return self.fact(6, Z, {"index": written.index, "legal_basis": "court order 7"}, by)
 
     def clock(self) -> int:
         head = b"UBE1" + bytes([10, 0, 0, 0]) + T0.to_bytes(8, "big") + self.head_key.address
@@ -322,6 +343,7 @@ class Log:
             + len(item_leaves).to_bytes(4, "big")
             + (root_of(item_leaves) if item_leaves else Z)
         )
+        self.names[entry] = {key for key, _, _ in written.items}
         written.index = self.append(entry, changes.get("signed_by", key), DOCUMENT_HASH)
         self.events.append(written)
         return written
@@ -362,6 +384,50 @@ class Log:
         ]
         return {**self.proved(written.index), "rows": rows, "items": items}
 
+    def leaves(self) -> list[bytes]:
+        return [leaf_hash(entry) for entry in self.entries]
+
+    def chain_of(self, key: bytes) -> list[int]:
+        return [n for n, entry in enumerate(self.entries) if key in self.names.get(entry, ())]
+
+    def map(self) -> map_maker.Map:
+        keys = set().union(*(self.names.get(entry, set()) for entry in self.entries))
+        leaves = self.leaves()
+        return {
+            key: map_maker.value_of(key, [(n, leaves[n]) for n in self.chain_of(key)])
+            for key in keys
+        }
+
+    def chain(self, key: bytes) -> Json:
+        siblings, _ = map_maker.path_of(self.map(), key)
+        return {
+            "key": key.hex(),
+            "indexes": self.chain_of(key),
+            "siblings": [one.hex() for one in siblings],
+        }
+
+    def head(self, by: Key | None = None) -> Json:
+        root, map_root = root_of(self.leaves()), map_maker.root_of(self.map())
+        size = len(self.entries)
+        message = {"logId": self.log_id, "size": size, "root": root, "mapRoot": map_root}
+        domain = {"name": "Unbroken Log", "version": "1"}
+        return {
+            "size": size,
+            "root": root.hex(),
+            "map_root": map_root.hex(),
+            "signature": (by or self.head_key).sign(HEAD, domain, message).hex(),
+        }
+
+    def signers(self, events: list[Written]) -> set[bytes]:
+        """Keys of the map of the parties and addresses that sign these."""
+        entries = [self.entries[one.index] for one in events]
+        return {e[36:68] for e in entries} | {key_key_of(e[16:36]) for e in entries}
+
+    def facts_about(self, keys: set[bytes]) -> list[int]:
+        """Genesis, rotations, and the facts in these chains."""
+        about = {n for key in keys for n in self.chain_of(key)}
+        return [n for n in self.facts if n in about or self.entries[n][4] in {2, 5}]
+
     def bundle(
         self,
         item: str,
@@ -370,24 +436,61 @@ class Log:
         facts: list[int] | None = None,
         head_by: Key | None = None,
     ) -> Json:
-        """The evidence of an item, from the events given (all by default)."""
-        root = root_of([leaf_hash(entry) for entry in self.entries])
-        message = {"logId": self.log_id, "size": len(self.entries), "root": root, "mapRoot": Z}
-        domain = {"name": "Unbroken Log", "version": "1"}
+        """The evidence of an item, from the events given (all by default).
+
+        What else is in its own chain is blinded, what else is in a container's is outside.
+        """
         paths = {item, *containers}
-        bundle: Json = {
-            "format": "unbroken/bundle/v1",
-            "item": item,
-            "head": {
-                "size": len(self.entries),
-                "root": root.hex(),
-                "signature": (head_by or self.head_key).sign(HEAD, domain, message).hex(),
-            },
-            "facts": [self.proved(n) for n in (self.facts if facts is None else facts)],
-            "events": [
-                self.disclosed(one, paths) for one in (self.events if events is None else events)
+        events = self.events if events is None else events
+        keys = {key_of(path) for path in paths} | self.signers(events)
+        facts = self.facts_about(keys) if facts is None else facts
+        shown = {*facts, *(one.index for one in events)}
+        rest = {n for path in paths for n in self.chain_of(key_of(path))} - shown
+        own = set(self.chain_of(key_of(item)))
+        lists: Json = {
+            "containers": sorted(containers),
+            "outside": [{"index": n, "entry": self.entries[n].hex()} for n in sorted(rest - own)],
+            "blinded": [
+                {"index": n, "leaf_hash": leaf_hash(self.entries[n]).hex()}
+                for n in sorted(rest & own)
             ],
         }
-        if containers:
-            bundle["containers"] = sorted(containers)
-        return bundle
+        return {
+            "format": "unbroken/bundle/v2",
+            "item": item,
+            "head": self.head(head_by),
+            "chains": [self.chain(key) for key in sorted(keys) if self.chain_of(key)],
+            "facts": [self.proved(n) for n in facts],
+            "events": [self.disclosed(one, paths) for one in events],
+            **{name: value for name, value in lists.items() if value},
+        }
+
+    def disclosure(self, written: Written, paths: set[str], pointers: set[str]) -> Json:
+        """Chosen rows of an event: those of these paths, and those whose pointers are given."""
+        keys = self.signers([written])
+        event = self.disclosed(written, paths)
+        event["rows"] = [
+            row for row in event["rows"]
+            if row["pointer"] in pointers or row["value"].strip('"') in PATHS
+        ]  # fmt: skip
+        return {
+            "format": "unbroken/disclosure/v1",
+            "head": self.head(),
+            "chains": [self.chain(key) for key in sorted(keys)],
+            "facts": [self.proved(n) for n in self.facts_about(keys)],
+            "events": [event],
+        }
+
+    def absence(self, item: str) -> Json:
+        """No entry names the item: also if one does."""
+        siblings, terminal = map_maker.path_of(self.map(), key_of(item))
+        proof: Json = {
+            "format": "unbroken/absence/v1",
+            "item": item,
+            "head": self.head(),
+            "facts": [self.proved(0)],
+            "siblings": [one.hex() for one in siblings],
+        }
+        for key, value in terminal.items():
+            proof["terminal"] = {"key": key.hex(), "value": value.hex()}
+        return proof

@@ -10,7 +10,7 @@ from unbroken_verifier.canonical import JsonValue
 from unbroken_verifier.errors import NotFinalError, RpcError, StepError
 from unbroken_verifier.policy import Policy
 from unbroken_verifier.report import Report
-from unbroken_verifier.steps import STEPS, verify_bundle
+from unbroken_verifier.steps import BUNDLE, STEPS, verify_bundle
 
 from tests.verifier import maker, story
 from tests.verifier.maker import CASE, PACK_A, PALLET, Json, canonical
@@ -43,7 +43,8 @@ class FakeChain:
 
 
 def record_of(bundle: Json) -> bytes:
-    record: bytes = sha3.keccak_256(bytes.fromhex(bundle["head"]["root"]) + maker.Z).digest()
+    roots = bytes.fromhex(bundle["head"]["root"] + bundle["head"]["map_root"])
+    record: bytes = sha3.keccak_256(roots).digest()
     return record
 
 
@@ -58,12 +59,18 @@ def test_a_sound_bundle_passes_every_step_and_says_what_was_checked() -> None:
     chain = FakeChain({"finalized": record_of(bundle)})
     report = Report()
     verify_bundle(canonical(bundle), policy=Policy(), rpcs=[chain], report=report)
-    assert [step.step for step in report.steps] == [step.__name__ for step in STEPS]
+    assert [step.step for step in report.steps] == ["parse", *(name for name, _ in STEPS[BUNDLE])]
     assert all(step.ok for step in report.steps)
     told = " ".join(step.detail for step in report.steps)
     for fact in (log.log_id.hex(), maker.ORIGIN, "31337", maker.CONTRACT.hex(), "size 12"):
         assert fact in told
-    assert any("complete" in line for line in report.not_checked)
+    (complete,) = (step.detail for step in report.steps if step.step == "complete")
+    assert complete == (
+        "all 2 entries that name the item /01/04012345111118/21/1, up to size 12; "
+        "all 3 of container /00/006141410000000012"
+    )
+    for unseen in ("made the item map from the log", "class or lot", "registrar's key"):
+        assert any(unseen in line for line in report.not_checked)
     assert json.loads(report.to_json())["ok"] is True
 
 
@@ -126,7 +133,7 @@ def edited(edit: Callable[[Json], object]) -> Json:
 
 
 SHAPES: dict[str, Json] = {
-    "format": changed(format="unbroken/bundle/v2"),
+    "format": changed(format="unbroken/bundle/v1"),
     "no facts": changed(facts=[]),
     "no events": changed(events=[]),
     "empty containers": changed(containers=[]),

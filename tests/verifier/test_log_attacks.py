@@ -116,6 +116,11 @@ def alone(log: Log) -> Json:
     return log.bundle(PACK_A[1], [], [story.commission(log)])
 
 
+def with_all_facts(log: Log) -> Json:
+    """As `alone`, with facts that concern nobody in it."""
+    return log.bundle(PACK_A[1], [], [story.commission(log)], log.facts)
+
+
 def party_of_another_path() -> Json:
     log = Log()
     log.genesis()
@@ -130,7 +135,7 @@ def party_path_in_another_spelling() -> Json:
     path = "/414/" + story.MAKER
     party = sha256(b"unbroken/party/v1\x00" + path.encode()).digest()
     log.fact(3, party, {"fact": "add", "name": "P", "path": path})
-    return alone(log)
+    return with_all_facts(log)
 
 
 def fact_by_a_party() -> Json:
@@ -177,9 +182,9 @@ def party_named(name: str) -> Attack:
 def revoked_because(reason: str) -> Attack:
     def attack() -> Json:
         log = story.registered()
-        address = story.PHARMACY_KEY.address.hex()
+        address = story.MAKER_KEY.address.hex()
         payload = {"fact": "revoke", "address": address, "reason": reason}
-        log.fact(4, maker.party_of(story.PHARMACY), payload)
+        log.fact(4, maker.party_of(story.MAKER), payload)
         return alone(log)
 
     return attack
@@ -189,7 +194,7 @@ def clock_among_the_facts() -> Json:
     log = Log()
     log.genesis()
     log.fact(10, maker.Z, {})
-    return alone(log)
+    return with_all_facts(log)
 
 
 def unknown_fact() -> Json:
@@ -284,8 +289,8 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "revoked key": ("entry", revoked_key),
     "suspended party": ("entry", suspended_party),
     "key added later": ("entry", key_added_later),
-    "key of another party": ("entry", key_of_another_party),
-    "key fact withheld": ("entry", key_withheld),
+    "key of another party": ("map", key_of_another_party),
+    "key fact withheld": ("map", key_withheld),
     "on behalf of another": ("entry", commissioned(on_behalf_of=bytes([1]) * 32)),
     "refers without a reason": ("entry", commissioned(refers=bytes([1]) * 32)),
     "unknown flag": ("entry", commissioned(flags=4)),

@@ -7,6 +7,7 @@ from typing import Unpack
 import pytest
 from unbroken_verifier.errors import StepError
 from unbroken_verifier.policy import Policy
+from unbroken_verifier.report import Report
 from unbroken_verifier.steps import verify_bundle
 
 from tests.verifier import maker, story
@@ -196,18 +197,15 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     "step withheld": ("commitment", withheld("/bizStep")),
     "time withheld": ("commitment", withheld("/eventTime")),
     "destination withheld": ("commitment", withheld("/destinationList/0")),
-    "step withheld where no item can stand": ("commitment", void_step_withheld(VOIDED, 1)),
-    "step withheld while all items are shown": ("commitment", void_step_withheld(BASE_ROWS, 0)),
     "pointers out of order": ("commitment", rows_out_of_order),
     "value not canonical": ("commitment", committed([*BASE_ROWS, ("/x", "1.0")])),
     "whole list in one row": ("commitment", committed([*BASE_ROWS, ("/childEPCs", '["a"]')])),
     "pointer into a member": ("commitment", committed([*BASE_ROWS, ("/x/y", "1")])),
     "place with a leading zero": ("commitment", committed([*BASE_ROWS, ("/epcList/00", '"a"')])),
     "bad pointer escape": ("commitment", committed([*BASE_ROWS, ("/x~2", "1")])),
-    "unpack-all with withheld children": ("commitment", unpack_all_with_withheld_children),
     "unpack-all not flagged": ("commitment", unpack_without_children_not_flagged),
     "role mismatch": ("items", role_mismatch),
-    "item row withheld": ("items", item_row_withheld),
+    "item row withheld": ("map", item_row_withheld),
     "row naming an item withheld": ("items", event_row_withheld),
     "item rows out of order": ("items", item_rows_out_of_order),
     "token outside a handoff": ("items", spends_without_a_handoff),
@@ -243,3 +241,26 @@ def test_a_case_in_a_pallet_carries_the_item_with_it() -> None:
     story.pack(log)
     story.ship(log, epc=PALLET[0])
     verify_bundle(canonical(log.bundle(PACK_A[1], [CASE[1], PALLET[1]])), policy=Policy())
+
+
+UNSETTLED: dict[str, Attack] = {
+    "step withheld where no item can stand": void_step_withheld(VOIDED, 1),
+    "step withheld while all items are shown": void_step_withheld(BASE_ROWS, 0),
+    "unpack-all with withheld children": unpack_all_with_withheld_children,
+}
+
+
+@pytest.mark.parametrize("name", UNSETTLED)
+def test_what_a_withheld_row_might_decide_is_taken_as_signed_and_said(name: str) -> None:
+    report = Report()
+    verify_bundle(canonical(UNSETTLED[name]()), policy=Policy(), report=report)
+    assert any("taken as the signer signed it" in line for line in report.not_checked)
+
+
+def test_a_bundle_that_shows_every_row_takes_nothing_as_signed() -> None:
+    log = story.registered()
+    event = maker.event_of(0, "ObjectEvent", "ADD", "commissioning", epcList=[PACK_A[0]])
+    log.write(story.MAKER, story.MAKER_KEY, event, maker.COMMISSION)
+    report = Report()
+    verify_bundle(canonical(log.bundle(PACK_A[1], [])), policy=Policy(), report=report)
+    assert not any("taken as" in line for line in report.not_checked)

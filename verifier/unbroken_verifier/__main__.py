@@ -12,11 +12,12 @@ from typing import NoReturn
 
 from unbroken_verifier.bundle import MAX_BUNDLE_BYTES
 from unbroken_verifier.errors import NotFinalError, PolicyError, RpcError, StepError
+from unbroken_verifier.evidence import FORMAT as EVIDENCE
 from unbroken_verifier.jsonrpc import HttpRpc
 from unbroken_verifier.policy import MAX_POLICY_BYTES, Policy, parse_policy
 from unbroken_verifier.probes import run_probes
 from unbroken_verifier.report import Finding, Report, printable
-from unbroken_verifier.steps import verify_bundle
+from unbroken_verifier.steps import FORMATS, verify_bundle
 
 OK, FAILED, USAGE, UNREACHABLE, NOT_FINAL = range(5)
 
@@ -53,12 +54,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def bundle(arguments: Namespace) -> int:
-    """`unbroken-verify bundle FILE`: the steps of docs/spec/bundle.md."""
+    """`unbroken-verify bundle FILE`: the steps of the file's format, whichever it has."""
+    return _verify(arguments, FORMATS)
+
+
+def evidence(arguments: Namespace) -> int:
+    """`unbroken-verify evidence FILE`: the steps of docs/spec/evidence.md, offline."""
+    return _verify(arguments, frozenset({EVIDENCE}))
+
+
+def _verify(arguments: Namespace, formats: frozenset[str]) -> int:
     policy = parse_policy(_read(arguments.policy, MAX_POLICY_BYTES)) if arguments.policy else None
     raw = _read(arguments.file, MAX_BUNDLE_BYTES)
     report = Report(on_step=None if arguments.json else _print_step)
     try:
-        verify_bundle(raw, policy=policy or Policy(), rpcs=arguments.rpc, report=report)
+        verify_bundle(
+            raw,
+            policy=policy or Policy(),
+            rpcs=arguments.rpc,
+            report=report,
+            formats=formats,
+        )
     finally:
         if arguments.json:
             print(report.to_json())
@@ -90,8 +106,11 @@ def _parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("bundle", help="check one evidence bundle", allow_abbrev=False)
-    one.add_argument("file", metavar="FILE", help="the bundle; - for standard input")
+    one = commands.add_parser(
+        "bundle",
+        help="check a bundle, an absence proof, a disclosure or evidence",
+        allow_abbrev=False,
+    )
     one.add_argument(
         "--rpc",
         metavar="URL",
@@ -100,12 +119,18 @@ def _parser() -> ArgumentParser:
         default=[],
         help="a chain endpoint to ask for the anchor; repeat it, and all must agree",
     )
-    one.add_argument("--policy", metavar="FILE", help="what you pin (docs/spec/bundle.md)")
     one.set_defaults(run=bundle)
+    two = commands.add_parser(
+        "evidence", help="check evidence of a fault, offline", allow_abbrev=False
+    )
+    two.set_defaults(run=evidence, rpc=[])
+    for command in (one, two):
+        command.add_argument("file", metavar="FILE", help="the file; - for standard input")
+        command.add_argument("--policy", metavar="FILE", help="what you pin (docs/spec/bundle.md)")
     many = commands.add_parser("probes", help="run public test vectors", allow_abbrev=False)
     many.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="files or folders")
     many.set_defaults(run=probes)
-    for command in (one, many):
+    for command in (one, two, many):
         command.add_argument("--json", action="store_true", help="one JSON document on stdout")
     return parser
 

@@ -2,12 +2,12 @@
 
 import re
 
-from unbroken_verifier.bundle import Head
 from unbroken_verifier.canonical import JsonValue
 from unbroken_verifier.eip712 import Z32, keccak, uint
 from unbroken_verifier.entry import Genesis
 from unbroken_verifier.errors import NotFinalError, RefusedError, RpcError
 from unbroken_verifier.jsonrpc import Rpc
+from unbroken_verifier.parts import Head
 from unbroken_verifier.policy import Policy
 
 RECORD_SELECTOR = keccak(b"record(bytes32,uint64)")[:4]

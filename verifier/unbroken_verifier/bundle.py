@@ -1,238 +1,148 @@
-"""Step `parse` of docs/spec/bundle.md: the evidence file as frozen values, or a refusal.
+"""Step `parse`: bundle, disclosure and absence proof as frozen values (docs/spec/bundle.md)."""
 
-Lengths, signs and orders that need no cryptography are settled here, so that the later steps are
-about evidence alone.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from unbroken_verifier import shape
+from unbroken_verifier import parts, shape
 from unbroken_verifier.canonical import JsonValue, parse_bundle_json
-from unbroken_verifier.eip712 import Z32
 from unbroken_verifier.errors import RefusedError
-from unbroken_verifier.event import QUANTITY_CLASS
+from unbroken_verifier.parts import Blind, Chain, Event, Head, Proved, Sketch
 
-FORMAT = "unbroken/bundle/v1"
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024  # a pallet of 5,000 with its history is under 20 MB
 MAX_CONTAINERS = 64  # bounds what step `scope` walks for each PACK and UNPACK
-U32 = 2**32 - 1
-POINTER_BYTES = 2**16 - 1  # u16 length in docs/spec/event.md
+MAX_OUTSIDE = 100_000  # entries of containers apart from the item; each is one comparison
 
-BUNDLE = frozenset({"format", "item", "head", "facts", "events"})
-HEAD = frozenset({"size", "root", "signature"})
-FACT = frozenset({"index", "entry", "inclusion", "submission"})
-EVENT = FACT | {"rows", "items"}
-SUBMISSION = frozenset({"count", "position", "path", "issued_at", "signature"})
-ROW = frozenset({"index", "salt", "pointer", "value", "path"})
-ITEM = frozenset({"index", "salt", "role", "item", "path"})
+BUNDLE = frozenset({"format", "item", "head", "chains", "facts", "events"})
+DISCLOSURE = frozenset({"format", "head", "chains", "facts", "events"})
+ABSENCE = frozenset({"format", "item", "head", "facts", "siblings"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The signed size, root and map root (docs/spec/log.md); `map_root` is Z for "no map"."""
+class Proof:
+    """What a file proves against a head; members that its format lacks are empty.
 
-    size: int
-    root: bytes
-    map_root: bytes
-    signature: bytes
+    Attributes:
+        item: of a bundle or an absence proof.
+        terminal: the leaf of the item map that stands where an absent item would.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """What was signed, and the place of one entry in it (docs/spec/submission.md)."""
-
-    count: int
-    position: int
-    path: tuple[bytes, ...]
-    issued_at: int
-    doc_hash: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proved:
-    """One log entry with its inclusion path and its submission."""
-
-    index: int
-    entry: bytes
-    inclusion: tuple[bytes, ...]
-    submission: Submission
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A disclosed row of an event: an RFC 6901 pointer and a JCS text."""
-
-    index: int
-    salt: bytes
-    pointer: str
-    value: str
-    path: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A disclosed item row; `spends` is Z for "no claim"."""
-
-    index: int
-    salt: bytes
-    role: int
-    item: str
-    spends: bytes
-    path: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event(Proved):
-    """A proved event entry with the rows it discloses."""
-
-    rows: tuple[Row, ...]
-    items: tuple[Item, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
-    """The evidence file."""
-
-    item: str
-    containers: tuple[str, ...]
     head: Head
     facts: tuple[Proved, ...]
-    events: tuple[Event, ...]
+    chains: tuple[Chain, ...] = ()
+    events: tuple[Event, ...] = ()
+    outside: tuple[Sketch, ...] = ()
+    blinded: tuple[Blind, ...] = ()
+    item: str = ""
+    containers: tuple[str, ...] = ()
+    siblings: tuple[bytes, ...] = ()
+    terminal: tuple[bytes, bytes] | None = None
 
 
-def parse_bundle(raw: bytes) -> Bundle:
-    """The bundle that the bytes spell, if they spell one.
+def read_members(raw: bytes) -> dict[str, JsonValue]:
+    """Members of a file of any format, and a text as its `format`.
 
     Raises:
-        RefusedError: not canonical, another shape, a number or hex text out of bounds.
+        RefusedError: too long, not canonical, no object, or no format.
     """
     if len(raw) > MAX_BUNDLE_BYTES:
         raise RefusedError(f"longer than {MAX_BUNDLE_BYTES} bytes")
-    value = shape.members(parse_bundle_json(raw), BUNDLE, frozenset({"containers"}))
-    if value["format"] != FORMAT:
-        raise RefusedError(f"format is not {FORMAT}")
-    bundle = Bundle(
-        item=shape.text(value["item"], "item"),
-        containers=shape.array(value["containers"], "containers", _path_text)
-        if "containers" in value
-        else (),
-        head=_head(value["head"]),
-        facts=shape.array(value["facts"], "facts", _fact),
-        events=shape.array(value["events"], "events", _event),
+    value = parse_bundle_json(raw)
+    if not isinstance(value, dict) or not isinstance(value.get("format"), str):
+        raise RefusedError("is no object with a format")
+    return value
+
+
+def parse_bundle(value: dict[str, JsonValue]) -> Proof:
+    """The bundle that the members spell.
+
+    Raises:
+        RefusedError: another shape, a number or hex text out of bounds, a wrong order.
+    """
+    optional = frozenset({"containers", "outside", "blinded"})
+    members = shape.members(value, BUNDLE, optional)
+    bundle = Proof(
+        item=_item(members["item"]),
+        containers=_some(members, "containers", parts.path_text, MAX_CONTAINERS),
+        head=parts.head(members["head"], needs_map=True),
+        chains=shape.array(members["chains"], "chains", parts.chain),
+        facts=shape.array(members["facts"], "facts", parts.fact),
+        events=shape.array(members["events"], "events", parts.event),
+        outside=_some(members, "outside", parts.sketch, MAX_OUTSIDE),
+        blinded=_some(members, "blinded", parts.blind, MAX_OUTSIDE),
     )
-    if "containers" in value and not bundle.containers:
-        raise RefusedError("containers is empty: it must be absent")
-    if len(bundle.containers) > MAX_CONTAINERS:
-        raise RefusedError(f"more than {MAX_CONTAINERS} containers")
+    shape.verify_increasing([path.encode() for path in bundle.containers], "containers")
+    if bundle.item in bundle.containers:
+        raise RefusedError("item is also in containers")
     _verify_order(bundle)
     return bundle
 
 
-def _verify_order(bundle: Bundle) -> None:
-    if not bundle.facts or not bundle.events:
-        raise RefusedError("facts or events is empty")
-    shape.verify_increasing([path.encode() for path in bundle.containers], "containers")
-    if bundle.item in bundle.containers:
-        raise RefusedError("item is also in containers")
-    facts = [fact.index for fact in bundle.facts]
-    events = [event.index for event in bundle.events]
-    shape.verify_increasing(facts, "facts")
-    shape.verify_increasing(events, "events")
-    if not set(facts).isdisjoint(events):
-        raise RefusedError("an index is in facts and in events")
-    for place, event in enumerate(bundle.events):
-        shape.verify_increasing([row.index for row in event.rows], f"events[{place}].rows")
-        shape.verify_increasing([item.index for item in event.items], f"events[{place}].items")
+def parse_disclosure(value: dict[str, JsonValue]) -> Proof:
+    """The disclosure that the members spell.
+
+    Raises:
+        RefusedError: another shape, or not exactly one event.
+    """
+    members = shape.members(value, DISCLOSURE)
+    disclosure = Proof(
+        head=parts.head(members["head"], needs_map=True),
+        chains=shape.array(members["chains"], "chains", parts.chain),
+        facts=shape.array(members["facts"], "facts", parts.fact),
+        events=shape.array(members["events"], "events", parts.event),
+    )
+    _verify_order(disclosure)
+    if len(disclosure.events) != 1:
+        raise RefusedError("events has not exactly one element")
+    return disclosure
 
 
-def _head(value: JsonValue) -> Head:
-    head = shape.members(value, HEAD, frozenset({"map_root"}))
-    return Head(
-        size=shape.number(head["size"], "head.size"),
-        root=shape.binary(head["root"], "head.root", 32),
-        map_root=_not_zero(head, "map_root"),
-        signature=shape.binary(head["signature"], "head.signature", 65),
+def parse_absence(value: dict[str, JsonValue]) -> Proof:
+    """The absence proof that the members spell.
+
+    Raises:
+        RefusedError: another shape, or facts beside the genesis entry.
+    """
+    members = shape.members(value, ABSENCE, frozenset({"terminal"}))
+    facts = shape.array(members["facts"], "facts", parts.fact)
+    if len(facts) != 1:
+        raise RefusedError("facts is not the genesis entry alone")
+    return Proof(
+        item=_item(members["item"]),
+        head=parts.head(members["head"], needs_map=True),
+        facts=facts,
+        siblings=parts.hashes(members["siblings"], "siblings"),
+        terminal=parts.map_leaf(members["terminal"]) if "terminal" in members else None,
     )
 
 
-def _fact(value: JsonValue) -> Proved:
-    fact = shape.members(value, FACT)
-    return Proved(
-        index=shape.number(fact["index"], "index"),
-        entry=shape.binary(fact["entry"], "entry"),
-        inclusion=_hashes(fact["inclusion"], "inclusion"),
-        submission=_submission(fact["submission"]),
-    )
-
-
-def _event(value: JsonValue) -> Event:
-    event = shape.members(value, EVENT)
-    return Event(
-        index=shape.number(event["index"], "index"),
-        entry=shape.binary(event["entry"], "entry"),
-        inclusion=_hashes(event["inclusion"], "inclusion"),
-        submission=_submission(event["submission"]),
-        rows=shape.array(event["rows"], "rows", _row),
-        items=shape.array(event["items"], "items", _item),
-    )
-
-
-def _submission(value: JsonValue) -> Submission:
-    submission = shape.members(value, SUBMISSION, frozenset({"doc_hash"}))
-    return Submission(
-        count=shape.number(submission["count"], "count", U32),
-        position=shape.number(submission["position"], "position", U32),
-        path=_hashes(submission["path"], "submission.path"),
-        issued_at=shape.number(submission["issued_at"], "issued_at"),
-        doc_hash=_not_zero(submission, "doc_hash"),
-        signature=shape.binary(submission["signature"], "submission.signature", 65),
-    )
-
-
-def _row(value: JsonValue) -> Row:
-    row = shape.members(value, ROW)
-    pointer = shape.text(row["pointer"], "pointer")
-    if len(pointer.encode()) > POINTER_BYTES:
-        raise RefusedError(f"pointer is longer than {POINTER_BYTES} bytes")
-    return Row(
-        index=shape.number(row["index"], "index", U32),
-        salt=shape.binary(row["salt"], "salt", 16),
-        pointer=pointer,
-        value=shape.text(row["value"], "value"),
-        path=_hashes(row["path"], "path"),
-    )
-
-
-def _item(value: JsonValue) -> Item:
-    item = shape.members(value, ITEM, frozenset({"spends"}))
-    return Item(
-        index=shape.number(item["index"], "index", U32),
-        salt=shape.binary(item["salt"], "salt", 16),
-        role=shape.number(item["role"], "role", QUANTITY_CLASS),
-        item=shape.text(item["item"], "item"),
-        spends=_not_zero(item, "spends"),
-        path=_hashes(item["path"], "path"),
-    )
-
-
-def _hashes(value: JsonValue, name: str) -> tuple[bytes, ...]:
-    return shape.array(value, name, _hash)
-
-
-def _hash(value: JsonValue) -> bytes:
-    return shape.binary(value, "hash", 32)
-
-
-def _path_text(value: JsonValue) -> str:
-    return shape.text(value, "path")
-
-
-def _not_zero(members: dict[str, JsonValue], name: str) -> bytes:
-    """32 bytes, Z when the member is absent. A claim that is not made has one spelling only."""
+def _some(
+    members: dict[str, JsonValue], name: str, read: Callable[[JsonValue], shape.T], most: int
+) -> tuple[shape.T, ...]:
+    """Elements of a list that is absent when it is empty."""
     if name not in members:
-        return Z32
-    value = shape.binary(members[name], name, 32)
-    if value == Z32:
-        raise RefusedError(f"{name} is zero: it must be absent")
-    return value
+        return ()
+    elements = shape.array(members[name], name, read)
+    if not elements:
+        raise RefusedError(f"{name} is empty: it must be absent")
+    if len(elements) > most:
+        raise RefusedError(f"{name} has more than {most} elements")
+    return elements
+
+
+def _item(value: JsonValue) -> str:
+    if not (path := shape.text(value, "item")):
+        raise RefusedError("item is empty")
+    return path
+
+
+def _verify_order(proof: Proof) -> None:
+    if not proof.facts or not proof.events:
+        raise RefusedError("facts or events is empty")
+    shape.verify_increasing([chain.key for chain in proof.chains], "chains")
+    seen: set[int] = set()
+    for name in ("facts", "events", "outside", "blinded"):
+        indexes = [one.index for one in getattr(proof, name)]
+        shape.verify_increasing(indexes, name)
+        if not seen.isdisjoint(indexes):
+            raise RefusedError(f"an index of {name} is elsewhere as well")
+        seen.update(indexes)

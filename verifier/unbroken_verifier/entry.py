@@ -1,6 +1,7 @@
 """docs/spec/entry.md: the bytes of log entries, read strictly."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
@@ -16,7 +17,7 @@ from unbroken_verifier.operation import (
 )
 
 TAG = b"UBE1"
-KIND_EVENT, KIND_GENESIS, KIND_PARTY, KIND_KEY = 1, 2, 3, 4
+KIND_EVENT, KIND_GENESIS, KIND_PARTY, KIND_KEY, KIND_REGISTRAR, KIND_TOMBSTONE = range(1, 7)
 HEADER_BYTES = 68
 EVENT_BYTES = 268
 MAX_PAYLOAD_BYTES = 4096
@@ -91,7 +92,23 @@ class KeyFact:
     proof: bytes | None
 
 
-Fact: TypeAlias = "PartyFact | KeyFact"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrarFact:
+    """The incoming registrar."""
+
+    registrar: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """The content of the event at `index` is destroyed."""
+
+    index: int
+    legal_basis: str
+
+
+Fact: TypeAlias = "PartyFact | KeyFact | RegistrarFact | Tombstone"
 
 
 def signer_of(entry: bytes) -> bytes:
@@ -184,19 +201,18 @@ def decode_genesis(entry: bytes) -> tuple[Header, Genesis]:
 
 
 def decode_fact(entry: bytes) -> tuple[Header, Fact]:
-    """A party or key entry.
+    """A party, key, registrar or tombstone entry.
 
     Raises:
         RefusedError: another kind, or malformed.
     """
     header, payload = _decode_payload(entry)
-    if header.party == Z32:
-        raise RefusedError("the fact concerns no party")
-    if header.kind == KIND_PARTY:
-        return header, _party_fact(payload)
-    if header.kind == KIND_KEY:
-        return header, _key_fact(payload)
-    raise RefusedError(f"an entry of kind {header.kind} is no party or key fact")
+    read = FACTS.get(header.kind)
+    if read is None:
+        raise RefusedError(f"an entry of kind {header.kind} is no fact of the registrar")
+    if (header.party == Z32) == (header.kind in {KIND_PARTY, KIND_KEY}):
+        raise RefusedError("the entry names no party, or one where none is concerned")
+    return header, read(payload)
 
 
 def _decode_payload(entry: bytes) -> tuple[Header, dict[str, JsonValue]]:
@@ -242,3 +258,27 @@ def _key_fact(payload: dict[str, JsonValue]) -> KeyFact:
     return KeyFact(
         fact=str(fact), address=shape.binary(value["address"], "address", 20), proof=proof
     )
+
+
+def _registrar_fact(payload: dict[str, JsonValue]) -> RegistrarFact:
+    value = shape.members(payload, frozenset({"registrar", "proof"}))
+    return RegistrarFact(
+        registrar=shape.binary(value["registrar"], "registrar", 20),
+        proof=shape.binary(value["proof"], "proof", 65),
+    )
+
+
+def _tombstone(payload: dict[str, JsonValue]) -> Tombstone:
+    value = shape.members(payload, frozenset({"index", "legal_basis"}))
+    return Tombstone(
+        index=shape.number(value["index"], "index"),
+        legal_basis=shape.line(value["legal_basis"], "legal_basis"),
+    )
+
+
+FACTS: dict[int, Callable[[dict[str, JsonValue]], Fact]] = {
+    KIND_PARTY: _party_fact,
+    KIND_KEY: _key_fact,
+    KIND_REGISTRAR: _registrar_fact,
+    KIND_TOMBSTONE: _tombstone,
+}

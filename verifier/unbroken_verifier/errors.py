@@ -10,7 +10,7 @@ class RefusedError(VerifierError):
 
 
 class StepError(VerifierError):
-    """A step of docs/spec/bundle.md failed.
+    """A step failed.
 
     Attributes:
         step: name of the step, as the page spells it.
@@ -24,7 +24,7 @@ class StepError(VerifierError):
 
 
 class NotFinalError(VerifierError):
-    """The anchor is mined, but not yet in the block that the policy asks for (step 11)."""
+    """The anchor is mined, but not yet in the block that the policy asks for (step `anchor`)."""
 
 
 class RpcError(VerifierError):

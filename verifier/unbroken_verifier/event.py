@@ -13,6 +13,7 @@ from unbroken_verifier.errors import RefusedError
 from unbroken_verifier.identifiers import canonical_path
 
 PARENT, CHILD, QUANTITY_CLASS = 1, 2, 5
+LAST_SPENDING_ROLE = CHILD  # docs/spec/event.md: tokens stand in roles 0 to 2
 ROLES = {"epcList": 0, "childEPCs": CHILD, "inputEPCList": 3, "outputEPCList": 4}
 QUANTITIES = {
     "quantityList",
@@ -93,32 +94,20 @@ def verify_pointer(pointer: str, value: JsonValue) -> None:
         raise RefusedError(f"pointer {pointer[:80]!r} is deeper than a row's")
 
 
-def verify_nothing_decisive_withheld(
-    rows: Iterable[str], withheld: Iterable[Gap], *, names_more: bool
-) -> None:
-    """No gap can hide a row that decides the operation, unless it can hide a row naming an item.
+def may_withhold_decisive(rows: Iterable[str], withheld: Iterable[Gap]) -> bool:
+    """Whether a gap can hide a row that decides the operation.
 
-    What is left (such a row hidden among withheld items) only an audit of all rows can find; the
-    signer signed the operation all the same.
+    Only an audit of all rows can find one; the signer signed the operation all the same.
 
     Args:
         rows: pointers of the disclosed rows.
         withheld: where others are.
-        names_more: the event has item rows that are not disclosed.
-
-    Raises:
-        RefusedError: a gap that can hold only what must be disclosed.
     """
     missing = [pointer for pointer in DECIDING if pointer not in rows]
-    for gap in withheld:
-        if names_more and _may_name_an_item(gap):
-            continue
-        if any(map(gap.may_hold, missing)) or any(map(gap.may_hold_element, DECIDING_LISTS)):
-            raise RefusedError("a row that decides the operation may be withheld")
-
-
-def _may_name_an_item(gap: Gap) -> bool:
-    return gap.may_hold("/parentID") or any(map(gap.may_hold_element, NAMING_LISTS))
+    return any(
+        any(map(gap.may_hold, missing)) or any(map(gap.may_hold_element, DECIDING_LISTS))
+        for gap in withheld
+    )
 
 
 def lists_children(rows: Iterable[str], withheld: Iterable[Gap]) -> bool | None:

@@ -1,31 +1,59 @@
-"""Who may sign: party and key facts, folded in log order (docs/spec/entry.md, last section)."""
+"""Who may sign, and what was erased: facts folded in log order (docs/spec/entry.md)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from unbroken_verifier.eip712 import key_claim_digest
-from unbroken_verifier.entry import Header, KeyFact, PartyFact
+from unbroken_verifier.eip712 import Z32, key_claim_digest
+from unbroken_verifier.entry import Fact, Genesis, Header, KeyFact, PartyFact, RegistrarFact
 from unbroken_verifier.errors import RefusedError
 from unbroken_verifier.identifiers import party_key, verify_party_path
 from unbroken_verifier.signature import verify_signer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Registry:
-    """What the facts of a bundle say, each as (log index, active from there on)."""
+    """What the facts of a file say, each as (log index, active from there on).
 
-    log_id: bytes
+    Attributes:
+        registrar: who signs the next fact.
+        erased: log index of an erased event to the legal basis.
+    """
+
+    log: Genesis
     domain: bytes
+    registrar: bytes
+    erased: dict[int, str] = field(default_factory=dict)
     parties: dict[bytes, list[tuple[int, bool]]] = field(default_factory=dict)
     keys: dict[bytes, list[tuple[int, bool]]] = field(default_factory=dict)
     owners: dict[bytes, bytes] = field(default_factory=dict)
 
-    def add_party_fact(self, index: int, header: Header, fact: PartyFact) -> None:
-        """Takes the next party fact.
+    def add(self, index: int, header: Header, fact: Fact) -> None:
+        """Takes the next fact.
 
         Raises:
-            RefusedError: a path that is not the party's, or no `add` before another fact.
+            RefusedError: it is not signed by the registrar, or contradicts the facts before it.
         """
+        if header.signer != self.registrar:
+            raise RefusedError("is not signed by the registrar")
+        if isinstance(fact, PartyFact):
+            self._add_party_fact(index, header, fact)
+        elif isinstance(fact, KeyFact):
+            self._add_key_fact(index, header, fact)
+        elif isinstance(fact, RegistrarFact):
+            self._rotate(fact)
+        elif fact.index >= index or fact.index in self.erased:
+            raise RefusedError(f"a tombstone names {fact.index}: later, or erased already")
+        else:
+            self.erased[fact.index] = fact.legal_basis
+
+    def _rotate(self, fact: RegistrarFact) -> None:
+        if fact.registrar in {self.registrar, self.log.head_signer}:
+            raise RefusedError("the incoming registrar is the outgoing one, or the head signer")
+        digest = key_claim_digest(self.domain, self.log.log_id, Z32, fact.registrar)
+        verify_signer(digest, fact.proof, fact.registrar, "the incoming registrar")
+        self.registrar = fact.registrar
+
+    def _add_party_fact(self, index: int, header: Header, fact: PartyFact) -> None:
         if fact.path is not None:
             verify_party_path(fact.path)
             if party_key(fact.path) != header.party:
@@ -34,15 +62,9 @@ class Registry:
             raise RefusedError(f"the party is to {fact.fact} before it was added")
         self.parties.setdefault(header.party, []).append((index, fact.fact != "suspend"))
 
-    def add_key_fact(self, index: int, header: Header, fact: KeyFact) -> None:
-        """Takes the next key fact.
-
-        Raises:
-            RefusedError: an address of another party, a proof not by the address, or no `add`
-                before `revoke`.
-        """
+    def _add_key_fact(self, index: int, header: Header, fact: KeyFact) -> None:
         if fact.proof is not None:
-            digest = key_claim_digest(self.domain, self.log_id, header.party, fact.address)
+            digest = key_claim_digest(self.domain, self.log.log_id, header.party, fact.address)
             verify_signer(digest, fact.proof, fact.address, "the added key")
             self.owners.setdefault(fact.address, header.party)
         if self.owners.get(fact.address) != header.party:

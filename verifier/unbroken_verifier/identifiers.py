@@ -10,6 +10,7 @@ MAX_IDENTIFIER_BYTES = 2048
 CPV_OR_LOT = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
 URN = re.compile(r"urn:epc:(id|class|idpat):([^:]*)(?::(.*))?", re.IGNORECASE | re.ASCII)
 LINK = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE | re.ASCII)
+OTHER_ISSUERS = re.compile(r"(?:hibc|iccbba|ifa):[!-~]{1,2048}")  # parts percent-encoded
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 GTIN_LENGTHS = {8, 12, 13, 14}
@@ -146,6 +147,11 @@ def item_key(path: str) -> bytes:
     return sha256(b"unbroken/item/v1\x00" + path.encode()).digest()
 
 
+def key_key(address: bytes) -> bytes:
+    """Name of a signing key in the item map."""
+    return sha256(b"unbroken/key/v1\x00" + address).digest()
+
+
 def party_key(path: str) -> bytes:
     """Key of a party's canonical path, 32 bytes."""
     return sha256(b"unbroken/party/v1\x00" + path.encode()).digest()
@@ -190,6 +196,21 @@ def verify_party_path(path: str) -> None:
     identifier = "https://id.gs1.org" + path if path.startswith("/") else path.removeprefix("uri:")
     if party_path(identifier) != path:
         raise RefusedError("a party path is not canonical")
+
+
+def verify_item_path(path: str) -> None:
+    """The path is one that an item can have: that of an identifier, or another issuer's.
+
+    Attack: the log holds nothing under another spelling of a path, whatever became of the item.
+
+    Raises:
+        RefusedError: it is spelt in another way, or is no path at all.
+    """
+    if OTHER_ISSUERS.fullmatch(path):
+        return
+    identifier = "https://id.gs1.org" + path if path.startswith("/") else path.removeprefix("uri:")
+    if canonical_path(identifier) != path:
+        raise RefusedError("item is not a canonical path")
 
 
 def _from_urn(kind: str, name: str, rest: str) -> str | None:

@@ -1,15 +1,27 @@
-"""docs/spec/item-map.md: what is in the item map, and what is not.
+"""docs/spec/item-map.md: what is in the item map, and what is not."""
 
-No step uses this yet (heads carry no map); `unbroken-verify probes` does.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 from unbroken_verifier.eip712 import Z32
 from unbroken_verifier.errors import RefusedError
 from unbroken_verifier.tree import leaf_hash, node_hash, verify_hashes
 
 KEY_BITS = 256
+
+
+def chain_value(key: bytes, steps: Iterable[tuple[int, bytes]]) -> bytes:
+    """What the map holds for a key.
+
+    Args:
+        key: 32 bytes.
+        steps: (log index, leaf hash) of every entry that names it, in log order.
+    """
+    head, count = sha256(b"unbroken/chain/v1\x00" + key).digest(), 0
+    for index, leaf in steps:
+        head = sha256(b"unbroken/step/v1\x00" + head + index.to_bytes(8, "big") + leaf).digest()
+        count += 1
+    return sha256(b"unbroken/count/v1\x00" + count.to_bytes(8, "big") + head).digest()
 
 
 def verify_membership(root: bytes, key: bytes, value: bytes, siblings: Sequence[bytes]) -> None:

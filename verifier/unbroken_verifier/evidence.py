@@ -1,0 +1,112 @@
+"""Step `parse` of docs/spec/evidence.md: signatures that contradict each other."""
+
+from dataclasses import dataclass
+
+from unbroken_verifier import parts, shape
+from unbroken_verifier.canonical import JsonValue
+from unbroken_verifier.eip712 import Z32
+from unbroken_verifier.errors import RefusedError
+from unbroken_verifier.event import LAST_SPENDING_ROLE
+from unbroken_verifier.parts import U32, Head, Submission
+
+FORMAT = "unbroken/evidence/v1"
+DOUBLE_SPEND, TWO_HEADS, FORK = KINDS = ("double_spend", "two_heads", "fork")
+
+MEMBERS: dict[str, frozenset[str]] = {
+    DOUBLE_SPEND: frozenset({"chain_id", "contract", "item", "spends", "handoffs"}),
+    TWO_HEADS: frozenset({"log_id", "heads"}),
+    FORK: frozenset({"log_id", "heads", "root", "proof"}),
+}
+HANDOFF = frozenset({"log_id", "entry", "submission", "row"})
+ROW = frozenset({"index", "salt", "role", "path"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """One signed handoff and the row in which it names the item."""
+
+    log_id: bytes
+    entry: bytes
+    submission: Submission
+    row_index: int
+    salt: bytes
+    role: int
+    row_path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a file of evidence claims; members that its kind lacks are empty.
+
+    Attributes:
+        root: of a fork, the root that the newer tree has at the older size.
+        proof: of a fork, the consistency proof from there to the newer head.
+    """
+
+    chain_id: int = 0
+    contract: bytes = b""
+    item: str = ""
+    spends: bytes = Z32
+    handoffs: tuple[Handoff, ...] = ()
+    log_id: bytes = b""
+    heads: tuple[Head, ...] = ()
+    root: bytes = b""
+    proof: tuple[bytes, ...] = ()
+
+
+def parse_evidence(value: dict[str, JsonValue]) -> tuple[str, Evidence]:
+    """Kind and claim that the members spell.
+
+    Raises:
+        RefusedError: an unknown kind, or another shape than its own.
+    """
+    kind = shape.text(value.get("kind"), "kind")
+    if kind not in KINDS:
+        raise RefusedError(f"kind is not one of {', '.join(KINDS)}")
+    members = shape.members(value, MEMBERS[kind] | {"format", "kind"})
+    if kind == DOUBLE_SPEND:
+        return kind, _double_spend(members)
+    heads = shape.array(members["heads"], "heads", _head)
+    if len(heads) != 2:  # noqa: PLR2004  a contradiction has two sides
+        raise RefusedError("heads has not exactly two elements")
+    fork = kind == FORK
+    return kind, Evidence(
+        log_id=shape.binary(members["log_id"], "log_id", 32),
+        heads=heads,
+        root=shape.binary(members["root"], "root", 32) if fork else b"",
+        proof=parts.hashes(members["proof"], "proof") if fork else (),
+    )
+
+
+def _double_spend(members: dict[str, JsonValue]) -> Evidence:
+    handoffs = shape.array(members["handoffs"], "handoffs", _handoff)
+    if len(handoffs) != 2:  # noqa: PLR2004  a contradiction has two sides
+        raise RefusedError("handoffs has not exactly two elements")
+    if not (item := shape.text(members["item"], "item")):
+        raise RefusedError("item is empty")
+    spends = parts.not_zero(members, "spends")
+    return Evidence(
+        chain_id=shape.number(members["chain_id"], "chain_id"),
+        contract=shape.binary(members["contract"], "contract", 20),
+        item=item,
+        spends=spends,
+        handoffs=handoffs,
+    )
+
+
+def _handoff(value: JsonValue) -> Handoff:
+    members = shape.members(value, HANDOFF)
+    row = shape.members(members["row"], ROW)
+    return Handoff(
+        log_id=shape.binary(members["log_id"], "log_id", 32),
+        entry=shape.binary(members["entry"], "entry"),
+        submission=parts.submission(members["submission"]),
+        row_index=shape.number(row["index"], "row.index", U32),
+        salt=shape.binary(row["salt"], "row.salt", 16),
+        role=shape.number(row["role"], "row.role", LAST_SPENDING_ROLE),
+        row_path=parts.hashes(row["path"], "row.path"),
+    )
+
+
+def _head(value: JsonValue) -> Head:
+    return parts.head(value, needs_map=False)
