@@ -7,17 +7,24 @@ from typing import Protocol
 from ledger.core.custody.findings import Finding
 from ledger.core.custody.state import ItemState
 from ledger.core.custody.steps import Step
+from ledger.core.entries import Z
+from ledger.service.map_ports import MapTransaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
-    """How far the log is: `sequenced` indexes are given, `integrated` leaves are in the tree."""
+    """How far the log is: `sequenced` indexes are given, `integrated` leaves are in the tree.
+
+    `map_size` of them are in the item map, whose root is map_root.
+    """
 
     sequenced: int
     integrated: int
     root: bytes
     peaks: list[bytes]
     clock_ms: int
+    map_size: int = 0
+    map_root: bytes = Z
 
 
 class IntegrationTransaction(Protocol):
@@ -59,6 +66,10 @@ class IntegrationTransaction(Protocol):
         self, keys: Collection[bytes], states: Mapping[bytes, ItemState], found: Sequence[Finding]
     ) -> None:
         """Replace states and findings of keys."""
+        ...
+
+    def item_map(self) -> MapTransaction:
+        """Return the item map's part of the transaction."""
         ...
 
     def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:

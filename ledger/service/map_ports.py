@@ -1,8 +1,10 @@
 """What evidence needs of the item map (docs/spec/item-map.md)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+from ledger.core.map_pages import Changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,4 +35,37 @@ class MapReader(Protocol):
         Raises:
             NotFoundError: That version of the map is not kept.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapState:
+    """How far the log is in the item map, its root there, and how many keys it holds."""
+
+    size: int
+    root: bytes
+    keys: int
+
+
+class MapTransaction(Protocol):
+    """The item map's part of an integration transaction."""
+
+    def state(self) -> MapState:
+        """Return how far the map is, locked."""
+        ...
+
+    def facts(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        """Return (index, entry) of party, key and tombstone facts in [start, end), in order."""
+        ...
+
+    def named(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        """Return (index, item key) of the item rows in [start, end), in order, repeats adjacent."""
+        ...
+
+    def pages(self, prefixes: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the newest version of those pages that there are."""
+        ...
+
+    def write(self, changes: Changes, size: int, steps: Iterable[tuple[bytes, int]]) -> None:
+        """Write the pages that hold from size on, steps of facts, and the map's new state."""
         ...

@@ -1,4 +1,4 @@
-"""Publish: sign a head for the integrated log, after its commit, once per size.
+"""Publish: sign a head for the integrated log and its item map, after their commit, once per size.
 
 A crash after signing and before storing loses a signature that nobody has seen; the next run signs
 the same size and root again, which gives the same bytes. No head is signed that does not extend the
@@ -10,7 +10,6 @@ from typing import Protocol
 
 from ledger.core.checkpoint import checkpoint_text, signed_note
 from ledger.core.eip712 import head_digest
-from ledger.core.entries import Z
 from ledger.core.errors import InvariantError, ProofError
 from ledger.core.facts import LogIdentity
 from ledger.core.merkle import consistency_proof, verify_consistency
@@ -40,6 +39,9 @@ class Publisher:
     def run(self, *, at_ms: int) -> Head | None:
         """Publish the integrated size unless it is; return the new head.
 
+        While the item map is behind no head is signed, and none of a size that integration has
+        left meanwhile: pages of the map are kept for published heads only.
+
         Raises:
             InvariantError: The log does not extend what was signed last (a restored backup).
         """
@@ -50,9 +52,10 @@ class Publisher:
             self._verify_extends(state, last)
         if state.integrated == 0 or (last is not None and last.size == state.integrated):
             return None
-        head = self._sign(state.integrated, state.root, at_ms)
-        self.store.add_head(head)
-        return head
+        if state.map_size != state.integrated:
+            return None
+        head = self._sign(state, at_ms)
+        return head if self.store.add_head(head) else None
 
     def verify_not_behind(self) -> None:
         """Raise unless the log extends the head that was signed last.
@@ -89,16 +92,16 @@ class Publisher:
                 f"{last.size}: {error}; compare the tables with a mirror"
             ) from error
 
-    def _sign(self, size: int, root: bytes, at_ms: int) -> Head:
-        digest = head_digest(self.identity.log_id(), size, root, Z)
-        text = checkpoint_text(self.identity.origin, size, root)
-        note = signed_note(
-            self.identity.origin, text, self.identity.checkpoint_key, self.note_signer.sign(text)
-        )
+    def _sign(self, state: LogState, at_ms: int) -> Head:
+        size, root, identity = state.integrated, state.root, self.identity
+        digest = head_digest(identity.log_id(), size, root, state.map_root)
+        text = checkpoint_text(identity.origin, size, root)
+        signature = self.note_signer.sign(text)
+        note = signed_note(identity.origin, text, identity.checkpoint_key, signature)
         return Head(
             size=size,
             root=root,
-            map_root=Z,
+            map_root=state.map_root,
             signature=sign(self.head_key, digest),
             note=note,
             published_ms=at_ms,

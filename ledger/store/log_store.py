@@ -26,6 +26,8 @@ from ledger.store.bulk import copy_into, copy_rows
 from ledger.store.custody_store import CustodyTables
 from ledger.store.directory_store import read_directory, write_directory
 from ledger.store.erasure_store import ErasureReads, ErasureWrites, write_tombstones
+from ledger.store.map_store import MapTables
+from ledger.store.map_tables import map_state
 
 # Bytes of documents and submissions that one batch holds in memory, some ten times over.
 MAX_PENDING_BYTES = 32 * 1024 * 1024
@@ -141,18 +143,25 @@ class SqlLogStore:
             raise NotFoundError(f"no head was published at size {size}")
         return Head(**row._asdict())
 
-    def add_head(self, head: Head) -> None:
-        """Publish a head; the same one again changes nothing.
+    def add_head(self, head: Head) -> bool:
+        """Publish a head; the same one again changes nothing. Tell whether it is published.
+
+        It is not when integration has left its size meanwhile.
 
         Raises:
-            InvariantError: Its size is published with another root.
+            InvariantError: Its size is published with other roots.
         """
         values = {name: getattr(head, name) for name in Head.__slots__}
+        stored = select(t.heads.c.root, t.heads.c.map_root).where(t.heads.c.size == head.size)
         with self._engine.begin() as connection:
-            connection.execute(upsert(t.heads).values(values).on_conflict_do_nothing())
-            root = connection.scalar(select(t.heads.c.root).where(t.heads.c.size == head.size))
-        if root != head.root:
+            # Waits for an integration that is under way, and keeps the next one waiting.
+            size = connection.scalar(select(map_state.c.map_size).with_for_update(read=True))
+            if size == head.size:
+                connection.execute(upsert(t.heads).values(values).on_conflict_do_nothing())
+            row = connection.execute(stored).one_or_none()
+        if row is not None and tuple(row) != (head.root, head.map_root):
             raise InvariantError(f"size {head.size} would be signed with two roots")
+        return row is not None
 
     def read_tile(self, level: int, index: int) -> bytes:
         """Return the stored hashes of a tile, b"" when there is none."""
@@ -161,7 +170,8 @@ class SqlLogStore:
 
 
 def _state(connection: Connection) -> LogState:
-    row = connection.execute(select(t.log_state)).one()
+    both = t.log_state.join(map_state, map_state.c.id == t.log_state.c.id)
+    row = connection.execute(select(both)).one()
     peaks = [row.peaks[i : i + 32] for i in range(0, len(row.peaks), 32)]
     return LogState(
         sequenced=row.sequenced,
@@ -169,6 +179,8 @@ def _state(connection: Connection) -> LogState:
         root=row.root,
         peaks=peaks,
         clock_ms=row.clock_ms,
+        map_size=row.map_size,
+        map_root=row.map_root,
     )
 
 
@@ -366,6 +378,10 @@ class SqlIntegration(CustodyTables, ErasureWrites):
             ),
             rows,
         )
+
+    def item_map(self) -> MapTables:
+        """Return the item map's part of the transaction."""
+        return MapTables(self._connection)
 
     def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:
         """Set the integrated size, root and frontier."""

@@ -15,6 +15,7 @@ from ledger.bootstrap import Node
 from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
     custody_tables,
     erasure_tables,
+    map_tables,
     query_tables,
     subscription_tables,
 )

@@ -5,6 +5,7 @@ from alembic import context
 from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
     custody_tables,
     erasure_tables,
+    map_tables,
     query_tables,
     subscription_tables,
 )
