@@ -7,7 +7,7 @@ and as a node with a full pool may.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -38,11 +38,20 @@ class FakeCall:
     old: int
     size: int
     root: bytes
+    map_root: bytes
     proof: tuple[bytes, ...]
 
     @property
     def tx_hash(self) -> bytes:
         return hashlib.sha256(self.raw).digest()
+
+
+class FakeHead(NamedTuple):
+    """A head that the contract took."""
+
+    size: int
+    root: bytes
+    map_root: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +61,7 @@ class FakeBlock:
     block_hash: bytes
     mined: dict[bytes, bool]
     nonce: int
-    heads: tuple[tuple[int, bytes], ...]
+    heads: tuple["FakeHead", ...]
 
 
 @dataclass(slots=True)
@@ -74,7 +83,7 @@ class FakeChain:
 
     def anchored_head(self) -> tuple[int, bytes] | None:
         heads = self.blocks[-1].heads
-        return heads[-1] if heads else None
+        return (heads[-1].size, heads[-1].root) if heads else None
 
     def mined_nonce(self) -> int:
         return self.blocks[-1].nonce
@@ -85,6 +94,7 @@ class FakeChain:
         call = {
             "fee": 2 * self.base_fee, "nonce": nonce, "old": old_size,
             "proof": [node.hex() for node in proof], "root": head.root.hex(), "size": head.size,
+            "map_root": head.map_root.hex(),
         }  # fmt: skip
         raw = orjson.dumps(call)
         if not self._accepts(_decode(raw), self.blocks[-1].heads):
@@ -114,7 +124,7 @@ class FakeChain:
     def mined_in(self, tx_hash: bytes, size: int) -> tuple[int, bytes, bool] | None:
         for number, block in enumerate(self.blocks):
             if tx_hash in block.mined:
-                recorded = block.mined[tx_hash] or size in dict(block.heads)
+                recorded = block.mined[tx_hash] or size in {head.size for head in block.heads}
                 return number, block.block_hash, recorded
         return None
 
@@ -134,7 +144,7 @@ class FakeChain:
             for call in sorted(self.pool.values(), key=lambda one: one.nonce):
                 if call.nonce == nonce and call.fee >= self.base_fee:
                     mined[call.tx_hash] = self._accepts(call, heads)
-                    heads += ((call.size, call.root),) * mined[call.tx_hash]
+                    heads += (FakeHead(call.size, call.root, call.map_root),) * mined[call.tx_hash]
                     nonce += 1
             self.pool = {key: call for key, call in self.pool.items() if call.nonce >= nonce}
             self.blocks.append(
@@ -159,7 +169,7 @@ class FakeChain:
         top = self.blocks[-1]
         heads = top.heads
         for call in self.pool.values():
-            heads += ((call.size, call.root),) * self._accepts(call, heads)
+            heads += (FakeHead(call.size, call.root, call.map_root),) * self._accepts(call, heads)
         self.blocks.append(
             FakeBlock(block_hash=self._new_hash(), mined={}, nonce=top.nonce, heads=heads)
         )
@@ -185,11 +195,11 @@ class FakeChain:
         return self.anchored_head()
 
     def record(self, size: int) -> bytes | None:
-        root = dict(self.blocks[-1].heads).get(size)
-        return None if root is None else keccak(root + bytes(32))
+        heads = [head for head in self.blocks[-1].heads if head.size == size]
+        return keccak(heads[0].root + heads[0].map_root) if heads else None
 
-    def _accepts(self, call: FakeCall, heads: tuple[tuple[int, bytes], ...]) -> bool:
-        size, root = heads[-1] if heads else (0, b"")
+    def _accepts(self, call: FakeCall, heads: tuple[FakeHead, ...]) -> bool:
+        size, root, _ = heads[-1] if heads else (0, b"", b"")
         if self.paused or size != call.old or call.size <= size:
             return False
         try:
@@ -210,7 +220,8 @@ def _decode(raw: bytes) -> FakeCall:
     call = orjson.loads(raw)
     return FakeCall(
         raw=raw, nonce=call["nonce"], fee=call["fee"], old=call["old"], size=call["size"],
-        root=bytes.fromhex(call["root"]), proof=tuple(map(bytes.fromhex, call["proof"])),
+        root=bytes.fromhex(call["root"]), map_root=bytes.fromhex(call["map_root"]),
+        proof=tuple(map(bytes.fromhex, call["proof"])),
     )  # fmt: skip
 
 

@@ -1,17 +1,21 @@
 """The whole state of a ledger, checked from its raw rows: what a crash may not have bent."""
 
+from collections import deque
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from ledger.core.custody.fold import fold
 from ledger.core.eip712 import head_digest, keccak
+from ledger.core.entries import Z, decode_fact
+from ledger.core.item_map import fact_keys, value_of
+from ledger.core.item_map import map_root as map_root_of
+from ledger.core.map_pages import update_pages
 from ledger.core.merkle import Frontier, leaf_hash, root_hash
 from ledger.core.signatures import recover
 from ledger.core.tiles import completed_tiles
 from ledger.service.audit import Auditor
 from ledger.store.audit_store import open_audit_store
-from ledger.store.custody_store import CustodyTables
+from tests.custody_replay import derived, replayed
 from tests.fault.plant import Plant, Process, key
 
 
@@ -22,6 +26,7 @@ def verify_whole_state(plant: Plant, records: Any) -> None:  # noqa: ANN401 -- A
         _verify_promises(connection, plant.acknowledged)
         leaves = _verify_log(connection)
         _verify_heads(connection, plant, leaves)
+        _verify_map(connection, leaves)
         _verify_anchors(connection, records, len(leaves))
         _verify_custody(connection)
     _verify_index(process)
@@ -92,16 +97,53 @@ def _verify_heads(connection: Connection, plant: Plant, leaves: list[bytes]) -> 
         assert recover(digest, head.signature) == plant.identity.head_signer
 
 
+def _verify_map(connection: Connection, leaves: list[bytes]) -> None:
+    """Check that the map is that of the entries, at its end and at every head."""
+    heads = connection.execute(text("SELECT size, map_root FROM heads ORDER BY size")).all()
+    chains: dict[bytes, list[tuple[int, bytes]]] = {}
+    named = deque(_map_steps(connection))
+    built, root = dict[bytes, bytes](), Z
+    for size, map_root in heads:
+        steps: dict[bytes, list[tuple[int, bytes]]] = {}
+        while named and named[0][0] < size:
+            index, key = named.popleft()
+            steps.setdefault(key, []).append((index, leaves[index]))
+            chains.setdefault(key, []).append((index, leaves[index]))
+        changes = update_pages(built, steps)
+        built |= changes.pages
+        root = changes.root
+        assert map_root == root != Z
+    assert not named
+    assert root == map_root_of({key: value_of(key, steps) for key, steps in chains.items()})
+    state = connection.execute(text("SELECT * FROM map_state")).one()
+    assert (state.map_size, state.map_root, state.map_keys) == (len(leaves), root, len(chains))
+    newest = connection.execute(
+        text("SELECT DISTINCT ON (prefix) prefix, page FROM map_pages ORDER BY prefix, size DESC")
+    ).all()
+    assert {tuple(row) for row in newest} == set(built.items())
+
+
+def _map_steps(connection: Connection) -> list[tuple[int, bytes]]:
+    """Return (index, key) by map function 1, once for each, from entries and item rows."""
+    rows = connection.execute(text("SELECT log_index, item_key FROM item_rows")).all()
+    facts = connection.execute(
+        text("SELECT log_index, entry FROM log_entries WHERE kind = 3 OR kind = 4")
+    ).all()
+    keys = {tuple(row) for row in rows}
+    keys |= {(index, key) for index, entry in facts for key in fact_keys(decode_fact(entry))}
+    return sorted(keys)
+
+
 def _verify_anchors(connection: Connection, records: Any, size: int) -> None:  # noqa: ANN401
     rows = connection.execute(
-        text("SELECT a.*, h.root FROM anchors a JOIN heads h USING (size) ORDER BY id")
+        text("SELECT a.*, h.root, h.map_root FROM anchors a JOIN heads h USING (size) ORDER BY id")
     ).all()
     final = [row for row in rows if row.state == "final"]
     assert {row.state for row in rows} <= {"final", "replaced", "failed"}
     assert len({row.nonce for row in final}) == len(final)
     assert len({row.size for row in final}) == len(final)
     for row in final:
-        assert records.record(row.size) == keccak(row.root + bytes(32))
+        assert records.record(row.size) == keccak(row.root + row.map_root)
     assert records.head() == (size, final[-1].root)
     assert max(row.size for row in final) == size
 
@@ -136,15 +178,4 @@ def _verify_index(process: Process) -> None:
 
 
 def _verify_custody(connection: Connection) -> None:
-    tables = CustodyTables(connection)
-    keys = set(connection.scalars(text("SELECT DISTINCT item_key FROM item_rows WHERE role <> 5")))
-    outcome = fold(tables.histories(keys), keys, tables.unjudged(keys))
-    rows = connection.execute(text("SELECT * FROM item_states")).all()
-    assert {row.item_key: tuple(row)[1:] for row in rows} == {
-        one: (s.status.value, s.holder, s.shipped_to, s.container, s.last_index, s.last_time)
-        for one, s in outcome.states.items()
-    }
-    findings = connection.execute(text("SELECT item_key, code FROM findings")).all()
-    assert {tuple(row) for row in findings} == {
-        (found.item, found.code.value) for found in outcome.findings
-    }
+    assert derived(connection) == replayed(connection)
