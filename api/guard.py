@@ -140,7 +140,7 @@ def _as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
             message = {**message, "body": b""}
         await send(message)
 
-    return {**scope, "method": "GET"}, headers_only
+    return {**scope, "method": "GET", "is_head": True}, headers_only
 
 
 async def _refuse(send: Send) -> None:

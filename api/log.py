@@ -1,21 +1,19 @@
-"""The log and its people: heads, tiles, parties, keys, findings, health."""
+"""The log and its people: heads, tiles, parties, keys, health."""
 
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from api import schemas
-from api.items import finding_members, path_of_text
 from api.routing import GIVEN, problems
 from api.tiles import parse_tile
 from ledger.bootstrap import STORE_ERRORS
 from ledger.clock import now_ms
 from ledger.core.errors import MalformedError
 from ledger.core.facts import LogIdentity
-from ledger.core.identifiers import item_key
 from ledger.core.tiles import TILE_WIDTH
-from ledger.service.look_up import MAX_PAGE, LookUp
+from ledger.service.look_up import LookUp
 from ledger.service.read_ports import Party
 
 # Nothing that is signed or hashed ever changes: caches may keep it for a year.
@@ -28,7 +26,6 @@ _TILE = "application/octet-stream"
 # A worker that is this late is stopped or stuck.
 BEHIND_MS = 60_000
 _ADDRESS = re.compile(r"(?:0x)?([0-9a-f]{40})", re.ASCII)
-_CURSOR = re.compile(r"([0-9a-f]{64})\.([A-Z_]{1,64})", re.ASCII)
 
 
 def _text(media_type: str, description: str, example: str | None = None) -> dict[str, object]:
@@ -57,7 +54,6 @@ class LogRoutes:
             ("/checkpoint", self.checkpoint, "Log", head),
             ("/checkpoint/{size}", self.checkpoint_of, "Log", head),
             ("/tile/{level}/{tile:path}", self.tile, "Log", tile),
-            ("/findings", self.findings, "Findings", problems(400, 422)),
             ("/parties", self.parties, "Parties", problems()),
             ("/keys/{address}", self.key, "Parties", problems(400, 404)),
         ):
@@ -110,33 +106,6 @@ class LogRoutes:
         caching = _FOR_EVER if width == TILE_WIDTH else _SHORTLY
         return Response(hashes, media_type=_TILE, headers=caching)
 
-    def findings(
-        self,
-        code: Annotated[
-            str | None, Query(pattern="^[A-Z_]{1,64}$", examples=["DOUBLE_SHIP"])
-        ] = None,
-        item: Annotated[str | None, Query(description="Any spelling of an item.")] = None,
-        after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
-    ) -> schemas.Findings:
-        """List open findings: contradictions between entries, each with its evidence."""
-        found = self._reader.findings(
-            code=code,
-            item=None if item is None else item_key(path_of_text(item)),
-            after=_cursor(after),
-            limit=limit,
-        )
-        shown = [
-            schemas.Finding(
-                item=one.path, item_key=one.finding.item.hex(), **finding_members(one.finding)
-            )
-            for one in found
-        ]
-        full = len(shown) == limit
-        return schemas.Findings(
-            findings=shown, next=f"{shown[-1].item_key}.{shown[-1].code}" if full else None
-        )
-
     def parties(self) -> schemas.Parties:
         """List the registered parties and their keys."""
         return schemas.Parties(parties=[_party(one) for one in self._reader.parties()])
@@ -153,6 +122,7 @@ class LogRoutes:
             path=key.party.path,
             name=key.party.name,
             active=key.active and key.party.active,
+            equivocated_at=key.equivocated_at,
         )
 
     def health(self, response: Response) -> schemas.Health:
@@ -176,15 +146,6 @@ def _age(now: int, since: int | None) -> int:
     return 0 if since is None else max(0, now - since)
 
 
-def _cursor(after: str | None) -> tuple[bytes, str]:
-    if after is None:
-        return b"", ""
-    match = _CURSOR.fullmatch(after)
-    if match is None:
-        raise MalformedError("after", "is `next` of the page before", after)
-    return bytes.fromhex(match[1]), match[2]
-
-
 def _party(party: Party) -> schemas.Party:
     return schemas.Party(
         party=party.party.hex(),
@@ -192,7 +153,11 @@ def _party(party: Party) -> schemas.Party:
         name=party.name,
         active=party.active,
         keys=[
-            schemas.PartyKey(address=f"0x{address.hex()}", active=active)
+            schemas.PartyKey(
+                address=f"0x{address.hex()}",
+                active=active,
+                equivocated_at=party.equivocated.get(address),
+            )
             for address, active in party.keys
         ],
     )

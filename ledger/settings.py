@@ -28,6 +28,9 @@ MAX_INTERVAL_MS = 86_400_000
 MAX_CONFIRMATIONS = 10_000
 """Blocks; deeper than any reorganisation that a public chain has survived."""
 
+MAX_GUESSING_LIMIT = 1_000_000
+"""Look-ups an hour; who bears more wants 0, which counts none."""
+
 _OUTSIDE = frozenset({"UNBROKEN_CONFORMANCE_DATA", "UNBROKEN_PYTHON"})
 """Read by the tests and the set-up scripts; the ledger has no use for them."""
 
@@ -56,6 +59,7 @@ class Settings:
         keystore_password: Opens the keystores; None lets the devnet make its own.
         webhook_allow_http: Whether receivers of webhooks may be called without TLS.
         webhook_allow_private: Whether receivers may stand in a private network.
+        guessing_limit: Failing look-ups within an hour that make a finding; 0 none ever.
     """
 
     home: Path
@@ -71,6 +75,7 @@ class Settings:
     keystore_password: bytes | None = field(default=None, repr=False)
     webhook_allow_http: bool = False
     webhook_allow_private: bool = False
+    guessing_limit: int = 30
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -118,6 +123,11 @@ class Settings:
     def secret_file(self) -> Path:
         """Keystore password of a devnet installation; mode 600."""
         return self.home / "secret"
+
+    @property
+    def journal_file(self) -> Path:
+        """What the parties of this installation signed; mode 600."""
+        return self.home / "journal.sqlite3"
 
     @property
     def logs_dir(self) -> Path:
@@ -242,5 +252,6 @@ VARIABLES: Mapping[str, Callable[[str, str], object]] = {
     "UNBROKEN_KEYSTORE_PASSWORD": _password,
     "UNBROKEN_WEBHOOK_ALLOW_HTTP": _flag,
     "UNBROKEN_WEBHOOK_ALLOW_PRIVATE": _flag,
+    "UNBROKEN_GUESSING_LIMIT": _integer(0, MAX_GUESSING_LIMIT),
 }
 """Name of every variable and its strict parser: the whole interface to the environment."""

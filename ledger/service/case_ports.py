@@ -208,7 +208,6 @@ class Guesses(NamedTuple):
     gtin: str
     failures: int
     requestors: int
-    most: int
 
 
 class CaseStore(Protocol):
@@ -244,9 +243,9 @@ class CaseStore(Protocol):
         ...
 
     def listed_cases(
-        self, wanted: FindingFilter, state: str | None, after: bytes, limit: int
+        self, wanted: FindingFilter, after: bytes, limit: int, only: bytes | None = None
     ) -> list[ListedCase]:
-        """Return cases by id, from behind `after`."""
+        """Return cases by id, from behind `after`; `only` is the id of a single one."""
         ...
 
     def case_changes(self, item_key: bytes, code: str, limit: int) -> list[NotedChange]:
@@ -261,8 +260,11 @@ class CaseStore(Protocol):
         """Return the job whose submission digest begins with job_id."""
         ...
 
-    def guesses(self, since_ms: int, limit: int) -> list[Guesses]:
-        """Return the failing look-ups of the windows from one on, by product."""
+    def guesses(self, since_ms: int, least: int, limit: int) -> list[Guesses]:
+        """Return products with that many failing look-ups in a window, from one on.
+
+        So many of that product; or so many by one requestor, of whatever products.
+        """
         ...
 
     def add_guesses(
