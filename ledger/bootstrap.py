@@ -14,11 +14,12 @@ from psycopg import Error as PsycopgError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger.chain.anchor_contract import deploy
+from ledger.chain.anchor_contract import AnchorContract, deploy
 from ledger.chain.anchored_records import AnchoredRecords
 from ledger.chain.anchoring import LogOnChain
 from ledger.chain.client import ChainClient, FinalityPolicy
 from ledger.chain.devnet import Devnet, dev_accounts
+from ledger.chain.registrar_orders import rotate_on_chain
 from ledger.clock import now_ms
 from ledger.core.entries import Address
 from ledger.core.errors import NotFoundError
@@ -96,13 +97,41 @@ class Node:
         return Intake(self.database_url)
 
     def registrar(self) -> Registrar:
-        """Return the service that signs facts."""
+        """Return the service that signs facts, as the registrar of this moment.
+
+        Raises:
+            NotFoundError: The log's registrar is no key of this installation.
+        """
+        address = self.registrar_address()
         return Registrar(
             store=self.log,
             identity=self.identity,
-            registrar_key=self.keystore.private_key(REGISTRAR_KEY),
+            registrar_key=key_with(self.keystore, address),
             vault=self.vault,
         )
+
+    def registrar_address(self) -> Address:
+        """Return who signs facts at the sequenced size."""
+        return self.log.directory().registrar or self.identity.registrar
+
+    def rotate_registrar_on_chain(self, incoming: Address) -> bool:
+        """Hand the office over at the home contract; False where the log is not open there yet.
+
+        Raises:
+            NotFoundError: The registrar that the chain knows is no key of this installation.
+            ChainError: It is not mined.
+        """
+        contract = AnchorContract(open_chain(self.settings), "0x" + self.identity.contract.hex())
+        outgoing = contract.registrar(self.identity.log_id())
+        if outgoing is not None and outgoing != incoming:
+            rotate_on_chain(
+                contract,
+                self.identity,
+                _wallet(self.settings, self.keystore),
+                key_with(self.keystore, outgoing),
+                incoming,
+            )
+        return outgoing is not None
 
     def prover(self) -> Prover:
         """Return the service that makes bundles."""
@@ -222,6 +251,18 @@ def open_keystore(settings: Settings) -> Keystore:
         may_make=settings.has_own_devnet,
     )
     return Keystore(settings.keys_dir, password)
+
+
+def key_with(keystore: Keystore, address: bytes) -> bytes:
+    """Return the private key of an address.
+
+    Raises:
+        NotFoundError: No key of this installation has it.
+    """
+    for entry in keystore.list():
+        if entry.address == address:
+            return keystore.private_key(entry.name)
+    raise NotFoundError(f"no key of this installation has the address 0x{address.hex()}")
 
 
 def start_database(settings: Settings) -> str:

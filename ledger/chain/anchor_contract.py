@@ -254,6 +254,24 @@ class AnchorContract:
         ]
         return self._sign_call(key, "anchor", arguments, nonce=nonce, fees=fees)
 
+    def sign_rotate_registrar(
+        self, key: bytes, log_id: bytes, incoming: bytes, order: int, signature: bytes
+    ) -> SignedTransaction:
+        """Sign the transaction that hands the registrar's office over.
+
+        Args:
+            key: The payer's private key, 32 bytes; it has no authority over the log.
+            log_id: 32 bytes.
+            incoming: The new registrar's address, 20 bytes.
+            order: The order's number, `nonce` of the log.
+            signature: RotateRegistrar signature by the outgoing registrar, 65 bytes.
+
+        Raises:
+            ContractRejectedError: The contract would refuse it, as simulated on the latest block.
+        """
+        arguments = [log_id, Web3.to_checksum_address(incoming), order, signature]
+        return self._sign_call(key, "rotateRegistrar", arguments, nonce=None, fees=None)
+
     def explain_failure(self, signed: SignedTransaction, receipt: Receipt) -> ContractRejectedError:
         """Return why a mined transaction reverted, by running it again before its block.
 

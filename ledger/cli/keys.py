@@ -6,10 +6,12 @@ import typer
 
 from ledger.cli import opened
 from ledger.cli.output import JsonFlag, output_of
-from ledger.clock import now_ms
+from ledger.cli.registering import log_facts
 from ledger.core.entries import Address
 from ledger.core.errors import LedgerError, MalformedError, NotFoundError, NotPermittedError
+from ledger.core.events import event_time_ms
 from ledger.core.facts import claim_key, fact_bytes, key_added, key_revoked
+from ledger.core.identifiers import party_key, party_path
 
 if TYPE_CHECKING:
     from ledger.bootstrap import Node
@@ -65,6 +67,22 @@ def list_keys(context: typer.Context, as_json: JsonFlag = False) -> None:
         output.say("the ledger does not run, so parties are not shown: `unbroken up`")
 
 
+@app.command("add")
+def add(
+    context: typer.Context,
+    name: Name,
+    party: Annotated[str, typer.Option("--party", help="Its party: GLN, path or hash.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Register one more key of a party, or one that was revoked, from now on."""
+    output = output_of(context, as_json=as_json)
+    node = opened.node()
+    key = known_party(node, party)
+    register_key(node, key, name)
+    address = node.keystore.address_of(name)
+    output.record({"name": name, "address": f"0x{address.hex()}", "party": key.hex()})
+
+
 @app.command("rotate")
 def rotate(
     context: typer.Context,
@@ -77,9 +95,14 @@ def rotate(
     node = opened.node()
     old = Address(node.keystore.address_of(name))
     party = party_of(node, old)
-    address = Address(node.keystore.create_evm(to))
-    node.keystore.copy_secret(name, to)
-    register_key(node, party, to)
+    address = new_or_known(node.keystore, to)
+    # A crash behind any of these steps is repeated up to here, and goes on.
+    if not _has_secret(node.keystore, to):
+        node.keystore.copy_secret(name, to)
+    if node.keystore.secret(to) != node.keystore.secret(name):
+        raise NotPermittedError(f"key {to} has another party secret: it is no successor of {name}")
+    if node.log.directory().keys.get(address) != (party, True):
+        register_key(node, party, to)
     output.record({"name": to, "address": f"0x{address.hex()}", "party": party.hex()})
     output.say(f"both keys sign now; end the old one: unbroken key revoke {name} --reason …")
 
@@ -89,6 +112,10 @@ def revoke(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the key, or its address.")],
     reason: Annotated[str, typer.Option("--reason", help="Logged for everyone to read.")],
+    since: Annotated[
+        str | None,
+        typer.Option("--compromised-since", help="ISO 8601 with a zone. Informs, undoes nothing."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Revoke a key from now on; what it signed before stays valid."""
@@ -96,10 +123,11 @@ def revoke(
     node = opened.node()
     address = _address(node.keystore, name)
     party = party_of(node, address)
-    at_ms = now_ms()
-    registrar = node.identity.registrar
-    node.registrar().submit([key_revoked(at_ms, registrar, party, address, reason)], at_ms=at_ms)
-    sequence(node)
+    since_ms = None if since is None else _moment(since)
+    log_facts(
+        node,
+        lambda registrar, at_ms: [key_revoked(at_ms, registrar, party, address, reason, since_ms)],
+    )
     if node.log.directory().may_sign(address, party):
         raise NotPermittedError(f"the log did not take up the revocation of 0x{address.hex()}")
     output.record({"name": name, "address": f"0x{address.hex()}", "active": False})
@@ -111,21 +139,34 @@ def register_key(node: "Node", party: bytes, name: str) -> None:
     Raises:
         NotPermittedError: The log refused it.
     """
-    at_ms, keys, identity = now_ms(), node.keystore, node.identity
+    keys = node.keystore
     address = Address(keys.address_of(name))
-    proof = claim_key(keys.private_key(name), identity, party, address)
-    fact = key_added(at_ms, identity.registrar, party, address, proof)
-    node.registrar().submit([fact], at_ms=at_ms)
-    sequence(node)
-    if not node.log.directory().may_sign(address, party):
-        raise NotPermittedError(f"the log refused key 0x{address.hex()}: of another party?")
+    proof = claim_key(keys.private_key(name), node.identity, party, address)
+    log_facts(node, lambda registrar, at_ms: [key_added(at_ms, registrar, party, address, proof)])
 
 
-def sequence(node: "Node") -> None:
-    """Give indexes to all that waits; the sequencer's lock keeps it apart from a running worker."""
-    sequencer = node.sequencer()
-    while sequencer.run(at_ms=now_ms()):
-        pass
+def new_or_known(keys: "Keystore", name: str) -> Address:
+    """Return the address of a key, made where there is none of that name."""
+    if any((entry.name, entry.kind) == (name, "evm") for entry in keys.list()):
+        return Address(keys.address_of(name))
+    return Address(keys.create_evm(name))
+
+
+def known_party(node: "Node", given: str) -> bytes:
+    """Return the hash of a registered party, named by GLN, canonical path or hash.
+
+    Raises:
+        NotFoundError: The log does not know it.
+        MalformedError: It is none of these.
+    """
+    if len(given) == 2 * SECRET_BYTES:
+        party = fact_bytes({"party": given.lower()}, "party", SECRET_BYTES)
+    else:
+        tail = given if given.startswith("/") else f"/417/{given}"
+        party = party_key(party_path(f"https://id.gs1.org{tail}"))
+    if party not in node.log.directory().parties:
+        raise NotFoundError(f"the log holds no party {given}: unbroken party add")
+    return party
 
 
 def party_of(node: "Node", address: Address) -> bytes:
@@ -138,6 +179,13 @@ def party_of(node: "Node", address: Address) -> bytes:
     if known is None:
         raise NotFoundError(f"key 0x{address.hex()} is registered for no party: unbroken party add")
     return known[0]
+
+
+def _moment(text: str) -> int:
+    try:
+        return event_time_ms(text)
+    except MalformedError as error:
+        raise MalformedError("compromised-since", error.rule, text) from error
 
 
 def _address(keys: "Keystore", name: str) -> Address:

@@ -14,11 +14,13 @@ from ledger.cli import (
     doctor,
     dscsa,
     epcis,
+    erase,
     import_export,
     item,
     keys,
     parties,
     prove,
+    registrars,
     running,
     scan,
     webhooks,
@@ -41,6 +43,8 @@ app.command("status")(running.status)
 app.command("doctor")(doctor.doctor)
 app.add_typer(keys.app, name="key")
 app.add_typer(parties.app, name="party")
+app.add_typer(registrars.app, name="registrar")
+app.command("erase")(erase.erase)
 app.command("capture")(capture.capture)
 app.command("prove")(prove.prove)
 app.command("audit")(audit.audit)

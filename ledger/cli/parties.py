@@ -5,16 +5,17 @@ from typing import Annotated
 import typer
 
 from ledger.cli import opened
-from ledger.cli.keys import register_key, sequence
+from ledger.cli.keys import known_party, register_key
 from ledger.cli.output import JsonFlag, output_of
-from ledger.clock import now_ms
+from ledger.cli.registering import log_facts
 from ledger.core.entries import Address
 from ledger.core.errors import NotPermittedError
-from ledger.core.facts import party_added
+from ledger.core.facts import party_added, party_turned
 from ledger.core.identifiers import party_key, party_path
 
 app = typer.Typer(help="Parties.", no_args_is_help=True, rich_markup_mode=None)
 _COLUMNS = ("name", "path", "active", "keys")
+Named = Annotated[str, typer.Argument(metavar="PARTY", help="GLN, canonical path or hash.")]
 
 
 @app.command("add")
@@ -33,16 +34,40 @@ def add(
     address = Address(node.keystore.address_of(key))
     node.keystore.private_key(key)  # a key that does not open must not leave a party without one
     if party not in node.log.directory().parties:
-        at_ms = now_ms()
-        fact = party_added(at_ms, node.identity.registrar, path, name)
-        node.registrar().submit([fact], at_ms=at_ms)
-        sequence(node)
+        log_facts(node, lambda registrar, at_ms: [party_added(at_ms, registrar, path, name)])
     if not node.log.directory().parties.get(party, False):
         raise NotPermittedError(f"the log holds no active party {path}")
-    if not node.log.directory().may_sign(address, party):
+    known = node.log.directory().keys.get(address)
+    if known == (party, False):
+        # A command that is repeated after a crash must not bring back what was revoked since.
+        raise NotPermittedError(f"key {key} was revoked; unbroken key add {key} --party {gln}")
+    if known is None or known[0] != party:
         register_key(node, party, key)
     row = {"party": party.hex(), "path": path, "name": name, "address": f"0x{address.hex()}"}
     output.record(row)
+
+
+@app.command("suspend")
+def suspend(context: typer.Context, party: Named, as_json: JsonFlag = False) -> None:
+    """Let no key of a party sign from now on; what they signed before stays valid."""
+    _turn(context, party, active=False, as_json=as_json)
+
+
+@app.command("resume")
+def resume(context: typer.Context, party: Named, as_json: JsonFlag = False) -> None:
+    """Let the active keys of a suspended party sign again."""
+    _turn(context, party, active=True, as_json=as_json)
+
+
+def _turn(context: typer.Context, given: str, *, active: bool, as_json: bool) -> None:
+    output = output_of(context, as_json=as_json)
+    node = opened.node()
+    party = known_party(node, given)
+    if node.log.directory().parties[party] != active:
+        log_facts(
+            node, lambda registrar, at_ms: [party_turned(at_ms, registrar, party, active=active)]
+        )
+    output.record({"party": party.hex(), "active": node.log.directory().parties[party]})
 
 
 @app.command("list")

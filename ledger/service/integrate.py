@@ -42,6 +42,9 @@ class Integrator:
                 return transaction.tile(level, (start >> level * TILE_HEIGHT) >> TILE_HEIGHT)
 
             transaction.write_tiles(list(completed_tiles(start, leaves, edge)))
+            # A crash before the commit destroys nothing, and the next run destroys the same. Before
+            # custody, so that no finding is made from what goes in this commit.
+            transaction.erase(start, end)
             integrate_custody(transaction, start, end)
             transaction.note_equivocations(start, end)
             transaction.advance(end, frontier.root(), frontier.peaks)

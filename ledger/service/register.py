@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ledger.core.entries import FactEntry, Z
+from ledger.core.entries import Address, FactEntry, Z
 from ledger.core.facts import LogIdentity, facts_digest, sign_facts
+from ledger.core.signatures import address_of
 from ledger.core.submission import SignedEvent, Submission, format_submission
 from ledger.service.ports import AcceptedSubmission
 from ledger.service.vault import Vault
@@ -21,15 +22,24 @@ class FactStore(Protocol):
 
 @dataclass(slots=True)
 class Registrar:
-    """Signs facts with the registrar key, which is apart from the head key."""
+    """Signs facts with the registrar key, which is apart from the head key.
+
+    It is the registrar as long as nobody rotates: the sequencer refuses what one who has handed
+    over signs, and the caller starts again with the new one.
+    """
 
     store: FactStore
     identity: LogIdentity
     registrar_key: bytes
     vault: Vault
 
-    def submit(self, facts: Sequence[FactEntry], *, at_ms: int) -> None:
-        """Sign facts as one submission and queue them."""
+    @property
+    def address(self) -> Address:
+        """Return the address that its facts name as signer."""
+        return Address(address_of(self.registrar_key))
+
+    def submit(self, facts: Sequence[FactEntry], *, at_ms: int) -> bytes:
+        """Sign facts as one submission, queue them and return its digest."""
         entries = [fact.encode() for fact in facts]
         digest = facts_digest(self.identity, entries, at_ms)
         signature = sign_facts(self.registrar_key, self.identity, entries, at_ms)
@@ -45,7 +55,7 @@ class Registrar:
             AcceptedSubmission(
                 digest=digest,
                 party=Z,
-                signer=self.identity.registrar,
+                signer=self.address,
                 signature=signature,
                 issued_ms=at_ms,
                 accepted_ms=at_ms,
@@ -55,3 +65,4 @@ class Registrar:
                 media_type=None,
             )
         )
+        return digest

@@ -10,6 +10,11 @@ from ledger.store.bulk import copy_rows
 from ledger.store.erasure_tables import registrars
 
 _REGISTRAR = text("SELECT address FROM registrars ORDER BY log_index DESC LIMIT 1")
+_REFUSAL = text("""
+    SELECT coalesce(r.reason, r.code) FROM capture_results r JOIN submissions s
+        ON s.id = r.submission_id
+    WHERE s.digest = :digest AND r.verdict = 'rejected' ORDER BY r.position LIMIT 1
+""")
 
 
 def read_directory(connection: Connection) -> Directory:
@@ -27,6 +32,12 @@ def last_registrar(connection: Connection) -> Address | None:
     """Return the registrar, None while it is the genesis entry's."""
     found: bytes | None = connection.execute(_REGISTRAR).scalar_one_or_none()
     return None if found is None else Address(found)
+
+
+def refusal_of(connection: Connection, digest: bytes) -> str | None:
+    """Return why the first refused entry of a submission was refused, None when none was."""
+    found: str | None = connection.execute(_REFUSAL, {"digest": digest}).scalar_one_or_none()
+    return found
 
 
 def write_directory(connection: Connection, batch: Batch) -> None:

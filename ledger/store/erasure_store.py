@@ -6,13 +6,14 @@ The triggers of revision 0008 allow exactly the changes that are made here to ap
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from ledger.service.ports import Batch
 from ledger.store.bulk import copy_rows
 from ledger.store.erasure_tables import tombstones
 from ledger.store.index_store import INDEXER_LOCK
 
+_TOMBSTONE_OF = text("SELECT log_index FROM tombstones WHERE event_index = :index")
 _REPEATS = text("""
     SELECT r.submission_id FROM capture_results r JOIN tombstones t ON t.event_index = r.log_index
     WHERE r.submission_id = ANY(:submissions)
@@ -95,7 +96,7 @@ class ErasureReads:
     def tombstone_of(self, index: int) -> int | None:
         """Return the log index of the tombstone of an event, None when none names it."""
         found: int | None = self._connection.execute(
-            text("SELECT log_index FROM tombstones WHERE event_index = :index"), {"index": index}
+            _TOMBSTONE_OF, {"index": index}
         ).scalar_one_or_none()
         return found
 
@@ -145,3 +146,36 @@ class ErasureWrites:
             connection.execute(_FORGET_DELIVERIES, {"deliveries": [row.id for row in rows]})
             named = [row.subscription_id for row in rows]
             connection.execute(_TRY_ANEW, {"subscriptions": named})
+
+
+class SqlLoggedEvents:
+    """What the log knows of entries by name."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine whose database is migrated."""
+        self._engine = engine
+
+    def indexes_of(self, event_id: str) -> list[int]:
+        """Return the log indexes of the events that have an eventID."""
+        query = text("SELECT log_index FROM events WHERE event_id = :name ORDER BY log_index")
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query, {"name": event_id}))
+
+    def index_of_leaf(self, leaf_hash: bytes) -> int | None:
+        """Return the log index of a leaf hash."""
+        query = text("SELECT log_index FROM log_entries WHERE leaf_hash = :leaf")
+        return self._number(query, leaf=leaf_hash)
+
+    def kind_of(self, index: int) -> int | None:
+        """Return the kind of an entry, None when the log has none there."""
+        query = text("SELECT kind FROM log_entries WHERE log_index = :index")
+        return self._number(query, index=index)
+
+    def tombstone_of(self, index: int) -> int | None:
+        """Return the log index of the tombstone of an event, None when none names it."""
+        return self._number(_TOMBSTONE_OF, index=index)
+
+    def _number(self, query: TextClause, **values: object) -> int | None:
+        with self._engine.connect() as connection:
+            found: int | None = connection.execute(query, values).scalar_one_or_none()
+            return found
