@@ -12,7 +12,10 @@ from typing import cast
 
 from ledger.core import events
 from ledger.core.commitment import event_digest, item_names
+from ledger.core.custody.facts import event_facts
 from ledger.core.custody.fold import Outcome, fold
+from ledger.core.custody.ground import Ground, Place
+from ledger.core.custody.settings import parse_rule_settings
 from ledger.core.custody.steps import Step
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 from ledger.core.identifiers import canonical_path, item_key, party_key, party_path
@@ -27,7 +30,8 @@ _LINE = re.compile(
 _VERBS = {
     "commission": (Op.COMMISSION, 0), "observe": (Op.OBSERVE, 0), "ship": (Op.HANDOFF, 0),
     "receive": (Op.RECEIVE, 0), "pack": (Op.PACK, 2), "unpack": (Op.UNPACK, 2),
-    "unpack-all": (Op.UNPACK, 2), "consume": (Op.TRANSFORM, 3), "produce": (Op.TRANSFORM, 4),
+    "unpack-all": (Op.UNPACK, 2), "consume": (Op.TRANSFORM, 3), "rework": (Op.TRANSFORM, 3),
+    "produce": (Op.TRANSFORM, 4),
     "dispense": (Op.DISPENSE, 0), "destroy": (Op.DESTROY, 0), "void": (Op.VOID, 0),
     "decommission": (Op.DECOMMISSION, 0), "count": (Op.OBSERVE, 5), "ship-class": (Op.HANDOFF, 5),
     "ship-listed": (Op.HANDOFF, 2),
@@ -58,6 +62,8 @@ def _entry(index: int, part: Mapping[str, str | None], entries: list[list[Step]]
     op, role = _VERBS[verb]
     parents = (key(part["parent"]),) if part["parent"] else ()
     items = [(key(name), role) for name in (part["items"] or "").split()]
+    if verb == "rework":
+        items += [(item, 4) for item, _ in items]
     step = Step(
         log_index=index,
         leaf_hash=key(f"leaf {index}"),
@@ -97,10 +103,10 @@ def histories(entries: Iterable[Sequence[Step]]) -> dict[bytes, list[Step]]:
     return by_item
 
 
-def told(*lines: str) -> Outcome:
+def told(*lines: str, ground: Ground | None = None) -> Outcome:
     """Fold a story and answer for everything in it."""
     steps = histories(story(*lines))
-    return fold(steps, steps.keys())
+    return fold(steps, steps.keys(), ground=ground or Ground())
 
 
 def raised(outcome: Outcome) -> dict[tuple[bytes, str], tuple[int, ...]]:
@@ -110,47 +116,103 @@ def raised(outcome: Outcome) -> dict[tuple[bytes, str], tuple[int, ...]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A scenario file as steps; `index_of` = log index by submission, replays share one."""
+    """A scenario file, sequenced; `index_of` = log index by submission, replays share one."""
 
-    steps: dict[bytes, list[Step]]
+    entries: list[list[Step]]
     index_of: list[int]
+    ground: Ground
+
+    def fold(self) -> Outcome:
+        """Fold everything and answer for everything."""
+        steps = histories(self.entries)
+        return fold(steps, steps.keys(), ground=self.ground)
 
 
-def scenario_steps(scenario: Mapping[str, JsonValue]) -> Scenario:
-    """Sequence the submissions of a scenario file, each (party, event) once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Logged:
+    party: bytes
+    event: events.Event
+    digest: bytes
+    time_ms: int
+
+
+def scenario_steps(
+    scenario: Mapping[str, JsonValue], arrival: Sequence[int] | None = None
+) -> Scenario:
+    """Sequence the submissions of a scenario file in order of arrival, each (party, event) once."""
+    submissions = cast("list[dict[str, JsonValue]]", scenario["submissions"])
     seen: dict[tuple[bytes, bytes], int] = {}
-    entries: list[list[Step]] = []
-    index_of = []
-    for submission in cast("list[dict[str, JsonValue]]", scenario["submissions"]):
+    logged: list[_Logged] = []
+    index_of = [0] * len(submissions)
+    for position in range(len(submissions)) if arrival is None else arrival:
+        submission = submissions[position]
         gln = cast("str", submission["submitter"])
         party = party_key(party_path(f"https://id.gs1.org/417/{gln}"))
         event = cast("events.Event", submission["event"])
-        known = (party, event_digest(event))
-        if known not in seen:
-            seen[known] = len(entries)
-            entries.append(_event_steps(event, party, len(entries)))
-        index_of.append(seen[known])
-    return Scenario(steps=histories(entries), index_of=index_of)
+        digest = event_digest(event)
+        if (party, digest) not in seen:
+            seen[party, digest] = len(logged)
+            time_ms = events.operation(event, party).time_ms
+            logged.append(_Logged(party=party, event=event, digest=digest, time_ms=time_ms))
+        index_of[position] = seen[party, digest]
+    entries = [_event_steps(one, index, logged) for index, one in enumerate(logged)]
+    last = max(one.time_ms for one in logged)
+    return Scenario(entries=entries, index_of=index_of, ground=_ground(scenario, last))
 
 
-def _event_steps(event: events.Event, party: bytes, index: int) -> list[Step]:
-    meaning = events.operation(event, party)
-    names = item_names(event)
+def _ground(scenario: Mapping[str, JsonValue], last_ms: int) -> Ground:
+    """Return what a file says beside its events: as_of a week later, where its sites are."""
+    sites = cast("dict[str, dict[str, object]]", scenario["sites"])
+    places = {
+        canonical_path(cast("str", site["sgln"])): Place(
+            cast("float", site["lat"]), cast("float", site["lon"])
+        )
+        for site in sites.values()
+    }
+    rules = cast("str", scenario.get("rules", ""))
+    gtins = cast("dict[str, str]", scenario.get("products", {}))
+    return Ground(
+        as_of_ms=last_ms + round(cast("float", scenario.get("days_later", 7)) * 24 * HOUR),
+        settings=parse_rule_settings(rules.encode()),
+        places=places,
+        products={item_of(epc): gtin for epc, gtin in gtins.items()},
+    )
+
+
+def _original(one: _Logged, logged: Sequence[_Logged]) -> int | None:
+    """Return the index of the first event of one's eventID, if that has other content."""
+    name = one.event.get("eventID")
+    if name is None or "errorDeclaration" in one.event:
+        return None
+    named = [
+        (other.time_ms, other.digest, index)
+        for index, other in enumerate(logged)
+        if other.event.get("eventID") == name and "errorDeclaration" not in other.event
+    ]
+    _, digest, index = min(named)
+    return None if digest == one.digest else index
+
+
+def _event_steps(logged: _Logged, index: int, everything: Sequence[_Logged]) -> list[Step]:
+    meaning = events.operation(logged.event, logged.party)
+    names = item_names(logged.event)
+    facts = replace(event_facts(logged.event), original=_original(logged, everything))
     return [
         Step(
             log_index=index,
-            leaf_hash=key(f"leaf {index}"),
+            leaf_hash=hashlib.sha256(logged.party + logged.digest).digest(),
             time_ms=meaning.time_ms,
             op=meaning.op,
             flags=meaning.flags,
-            party=party,
+            party=logged.party,
             to_owner=meaning.to_owner,
             to_possessor=meaning.to_possessor,
             refers=Z,
             role=name.role,
             item=name.item_key,
-            parents=tuple(other.item_key for other in names if other.role == 1),
+            parents=tuple(other.item_key for other in names if other.role == 1 and name.role != 1),
             lists_children=any(other.role == 2 for other in names),
+            facts=facts,
         )
         for name in names
     ]

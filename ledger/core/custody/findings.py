@@ -113,8 +113,9 @@ RULES: Mapping[Rule, RuleRow] = {
     Rule.DOUBLE_DISPENSE: RuleRow(_CRITICAL, _SUSPICIOUS, 0, "Dispensed more than once"),
     Rule.IMPOSSIBLE_TRAVEL: RuleRow(
         _HIGH, _SUSPICIOUS, 0, "Seen at two places too far apart for the time between"),
+    # Who moves an item from one container to another tells both, in any order.
     Rule.MULTIPLE_PARENTS: RuleRow(
-        _MEDIUM, _SUSPICIOUS, 0, "Packed into a container while inside another"),
+        _MEDIUM, _SUSPICIOUS, HOUR_MS, "Packed into a container while inside another"),
     Rule.DISAGGREGATE_WITHOUT_AGGREGATE: RuleRow(
         _LOW, _SUSPICIOUS, 0, "Unpacked from a container that it was not in"),
     Rule.PARENT_CHILD_CONTRADICTION: RuleRow(

@@ -111,12 +111,16 @@ class Walk:
                 continue
             if step.op in _SHARED:
                 for child in boxes.contents(item):
-                    if not self._names(child, step):
+                    if not self.names(child, step):
                         yield child, step
             elif step.op in _REPACKS:
                 yield from _repack(boxes, step)
 
-    def _names(self, item: bytes, step: Step) -> bool:
+    def history(self, item: bytes) -> Sequence[Step]:
+        """Return the steps of an item's own."""
+        return self._histories.get(item, ())
+
+    def names(self, item: bytes, step: Step) -> bool:
         """Does step's entry name the item itself? Then it is no news from the container."""
         if item not in self._named:
             self._named[item] = frozenset(own.log_index for own in self._histories.get(item, ()))

@@ -1,0 +1,151 @@
+"""Applying steps: what one entry does to one item, and what its container did before."""
+
+from ledger.core.custody.containment import (
+    Surroundings,
+    judge_apart,
+    judge_pack,
+    judge_unpack,
+    leave,
+)
+from ledger.core.custody.contents import judge_contents
+from ledger.core.custody.ends import ENDS, dispense, end, follow, use_after_end
+from ledger.core.custody.findings import Rule
+from ledger.core.custody.handoffs import hand_off, receive, take
+from ledger.core.custody.item import Item
+from ledger.core.custody.state import Status
+from ledger.core.custody.steps import (
+    MAX_NESTING,
+    ROLE_CHILD,
+    ROLE_CLASS,
+    ROLE_OUTPUT,
+    ROLE_PARENT,
+    Step,
+)
+from ledger.core.entries import Op
+
+
+def catch_up(item: Item) -> None:
+    """Apply what containers did while the item was in them."""
+    waiting, item.waiting = item.waiting, []
+    for step in waiting:
+        if step.op is Op.VOID or item.ended is not None:
+            continue
+        if step.op is Op.HANDOFF:
+            hand_off(item, step, own=False)
+        else:
+            receive(item, step, own=False)
+
+
+def _open_boxes(item: Item, around: Surroundings) -> Item | None:
+    """Bring every container around the item up to date; return the nearest."""
+    nearest = None
+    above = around.boxes.parent.get(item.key)
+    for _ in range(MAX_NESTING):
+        if above is None:
+            break
+        box = around.found[above]
+        if box.waiting:
+            if box.frozen is None:
+                box.frozen = box.state(around.boxes.parent.get(above))
+            catch_up(box)
+        nearest = nearest or box
+        above = around.boxes.parent.get(above)
+    return nearest
+
+
+def apply_own(item: Item, step: Step, around: Surroundings) -> None:
+    """Take a step whose entry names the item, or by which its container was emptied."""
+    if item.waiting:
+        catch_up(item)
+    item.last, item.frozen = step, None
+    if step.role == ROLE_CLASS:
+        return
+    if step.op is Op.VOID:
+        item.acted = True
+        return
+    box = _open_boxes(item, around) if item.key in around.boxes.parent else None
+    if step.item != item.key:  # everything is unpacked
+        follow(item, box)
+        item.left = False
+        return
+    _judge(item, step, around)
+    item.acted = True
+    _move(item, step, box)
+    if box is not None:
+        leave(item, step, box, around)
+
+
+def _judge(item: Item, step: Step, around: Surroundings) -> None:
+    """Judge what does not depend on where the step leads."""
+    for rule, before, after in item.pending:
+        item.find(rule, before, after, step)
+    item.pending.clear()
+    root = around.outermost(item)
+    if step.facts is not None:
+        judge_contents(item, step, step.facts, root)
+    if root is not None:
+        judge_apart(item, step, root)
+    if step.role == ROLE_CHILD and step.op is Op.PACK:
+        judge_pack(item, step, around)
+    elif step.role == ROLE_CHILD and step.op is Op.UNPACK:
+        judge_unpack(item, step, around)
+
+
+def _move(item: Item, step: Step, box: Item | None) -> None:
+    op = step.op
+    if op is Op.COMMISSION or (op is Op.TRANSFORM and step.role == ROLE_OUTPUT):
+        _issue(item, step)
+        return
+    if not item.issued and step.role != ROLE_CHILD:
+        item.uses.append(step)
+    if op is Op.DISPENSE:
+        dispense(item, step)
+    if item.ended is not None:
+        use_after_end(item, step, item.ended)
+    elif op is Op.HANDOFF:
+        hand_off(item, step, own=True)
+    elif op is Op.RECEIVE:
+        receive(item, step, own=True)
+    elif op in ENDS:
+        end(item, step, box)
+    else:
+        _repack(item, step, box)
+
+
+def _repack(item: Item, step: Step, box: Item | None) -> None:
+    """Apply what neither ships, receives nor ends. OBSERVE and OTHER move nothing."""
+    if step.op is Op.UNPACK:
+        follow(item, box)
+    elif step.op is Op.PACK and step.role == ROLE_PARENT:
+        _begin(item, step)  # an SSCC comes into being by being packed
+    elif step.op is Op.PACK and item.expected(step.party):
+        take(item, step)  # packing what was addressed to one implies its receipt
+
+
+def _issue(item: Item, step: Step) -> None:
+    """Apply a commissioning, or that a transformation produced the item."""
+    ended = item.ended
+    if ended is not None and ended.log_index == step.log_index:
+        item.ended, item.status = None, Status.HELD  # what goes in and comes out is not used up
+    elif ended is not None and ended.op is Op.TRANSFORM:
+        item.find(Rule.USE_AFTER_CONSUMED, ended, step)
+    elif ended is not None:
+        item.find(Rule.COMMISSION_AFTER_DECOMMISSION, ended, step)
+    if step.op is Op.COMMISSION:
+        item.commissions.append(step)
+        if len(item.commissions) > 1:
+            item.find(Rule.DUPLICATE_COMMISSION, *item.commissions)
+    if not item.issued and item.uses:
+        slack = item.ground.settings.grace(Rule.EVENT_BEFORE_COMMISSION, step.party)
+        early = [use for use in item.uses if use.time_ms + slack < step.time_ms]
+        if early:
+            item.find(Rule.EVENT_BEFORE_COMMISSION, *early, step)
+    _begin(item, step)
+
+
+def _begin(item: Item, step: Step) -> None:
+    item.issued = True
+    item.past.add(step.party)
+    if item.status is Status.UNKNOWN:
+        item.status, item.since = Status.COMMISSIONED, step
+        item.holder = item.owner = step.party
