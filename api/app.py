@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from api import errors, openapi
 from api.capture import Capture
 from api.capture_event import CaptureEvent
+from api.disclosures import DisclosureRoutes
 from api.discovery import discovery
 from api.dry_run import DryRun
 from api.epcis_paths import CAPTURE, EVENTS, QUERY_EVENTS
@@ -85,6 +86,7 @@ def create_app(node: Node) -> FastAPI:
         NamedQueryRoutes(node.named_queries(store), queries).router(),
         ResourceRoutes(queries).router(),
         ItemRoutes(reader, node.prover()).router(),
+        DisclosureRoutes(node.discloser()).router(),
         LogRoutes(reader, node.identity).router(),
         SubscriptionRoutes(node.subscriber()).router(),
         pages(),

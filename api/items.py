@@ -12,7 +12,8 @@ from ledger.core.custody.findings import Finding
 from ledger.core.errors import MalformedError
 from ledger.core.identifiers import canonical_path
 from ledger.service.look_up import LookUp
-from ledger.service.prove import MEDIA_TYPE, Prover
+from ledger.service.prove import ABSENCE_MEDIA_TYPE, MEDIA_TYPE, Prover
+from ledger.service.prove_event import viewer_of
 from ledger.service.read_ports import Item, Party, Sizes
 
 _PREFIX = "/items/"
@@ -80,14 +81,16 @@ class ItemRoutes:
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(tags=["Items"])
+        kinds = (MEDIA_TYPE, ABSENCE_MEDIA_TYPE)
         bundle = {
-            "description": "The evidence bundle, canonical JSON (docs/spec/bundle.md).",
-            "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
+            "description": "Canonical JSON: the evidence bundle (docs/spec/bundle.md), or the proof"
+            " that no entry names the item (docs/spec/absence.md). The media type tells which.",
+            "content": {kind: {"schema": {"type": "object"}} for kind in kinds},
         }
         router.add_api_route(
             "/items/{item:path}/proof", self.proof, methods=["GET"], response_description=GIVEN,
             response_class=Response,
-            responses={200: bundle, **problems(400, 404, 409)},
+            responses={200: bundle, **problems(400, 403, 404, 409, 422)},
         )  # fmt: skip
         router.add_api_route(
             "/items/{item:path}", self.item, methods=["GET"], response_description=GIVEN,
@@ -96,13 +99,26 @@ class ItemRoutes:
         )  # fmt: skip
         return router
 
-    def proof(self, request: Request, item: _ItemName) -> Response:  # noqa: ARG002 -- for OpenAPI; read raw
+    def proof(
+        self,
+        request: Request,
+        item: _ItemName,  # noqa: ARG002 -- for OpenAPI; read raw
+        viewer: Annotated[
+            str | None,
+            Query(
+                description="A party, by GLN, path, identifier or 64 hexadecimal digits. Entries"
+                " that it has no part in are counted and not shown. It narrows, it authorizes"
+                " nobody: a gateway in front sets it."
+            ),
+        ] = None,
+    ) -> Response:
         """Give the evidence of an item: what `unbroken-verify bundle` checks, byte for byte."""
         name = _raw_name(request)
         if not name.endswith(_PROOF):
             return self._item_response(name)
-        bundle = self._prover.prove(item_path(name.removesuffix(_PROOF)))
-        return Response(bundle, media_type=MEDIA_TYPE, headers=NO_STORE)
+        party = None if viewer is None else viewer_of(viewer)
+        proof = self._prover.evidence(item_path(name.removesuffix(_PROOF)), party)
+        return Response(proof.content, media_type=proof.media_type, headers=NO_STORE)
 
     def _item_response(self, name: str) -> Response:
         shown = _item(*self._reader.item(item_path(name)))
@@ -141,6 +157,11 @@ def _item(item: Item, sizes: Sizes) -> schemas.Item:
             )
             for event in item.events
         ],
+        equivocated_keys=[
+            schemas.EquivocatedKey(address=f"0x{address.hex()}", log_index=index)
+            for address, index in sorted(item.equivocated.items())
+        ]
+        or None,
     )
 
 
@@ -148,8 +169,9 @@ def _party(party: Party | None) -> schemas.PartyName | None:
     if party is None:
         return None
     return schemas.PartyName(
-        party=party.party.hex(), name=party.name or None, path=party.path or None
-    )
+        party=party.party.hex(), name=party.name or None, path=party.path or None,
+        equivocated_at=min(party.equivocated.values(), default=None),
+    )  # fmt: skip
 
 
 def finding_members(finding: Finding) -> dict[str, object]:

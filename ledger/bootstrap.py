@@ -31,6 +31,7 @@ from ledger.service.anchor import Anchorer
 from ledger.service.audit import Auditor
 from ledger.service.check import CheckPool
 from ledger.service.deliver import Deliverer
+from ledger.service.disclose import Discloser
 from ledger.service.follow import Followers
 from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
@@ -51,6 +52,7 @@ from ledger.store.database import EmbeddedPostgres, migrate, open_engine
 from ledger.store.index_store import SqlIndexStore
 from ledger.store.intake import Intake
 from ledger.store.log_store import SqlLogStore
+from ledger.store.map_store import SqlMapStore
 from ledger.store.proof_store import SqlProofStore
 from ledger.store.query_store import SqlEventStore
 from ledger.store.read_store import SqlReadStore
@@ -135,8 +137,15 @@ class Node:
 
     def prover(self) -> Prover:
         """Return the service that makes bundles."""
-        store = SqlProofStore(self.engine)
-        return Prover(store=store, vault=self.vault, tiles=TileReader(store.read_tile))
+        store, maps = SqlProofStore(self.engine), SqlMapStore(self.engine)
+        return Prover(store=store, vault=self.vault, tiles=TileReader(store.read_tile), maps=maps)
+
+    def discloser(self) -> Discloser:
+        """Return the service that discloses parts of events."""
+        store, maps = SqlProofStore(self.engine), SqlMapStore(self.engine)
+        return Discloser(
+            store=store, vault=self.vault, tiles=TileReader(store.read_tile), maps=maps
+        )
 
     def reader(self) -> LookUp:
         """Return the service that answers questions about jobs, items and the log."""

@@ -21,6 +21,7 @@ from ledger.core.facts import LogIdentity
 from ledger.core.submission import Signer, build_submission, format_submission
 
 CAPTURE = "/epcis/capture"
+ABSENCE = "application/vnd.unbroken.absence+json"
 # A boundary that no document of ours can hold by chance; the body is checked for it all the same.
 BOUNDARY = b"unbroken-9d4f7e5b0c6a4f0f8e3b"
 TIMEOUT_S = 60.0
@@ -150,15 +151,45 @@ class LedgerClient:
                 raise UnreachableError(f"{location} still runs after {timeout_s:.0f} s")
             time.sleep(POLL_S)
 
-    def proof(self, item: str) -> bytes:
+    def proof(self, item: str, viewer: str | None = None) -> bytes:
         """Return the bundle of an item, given as canonical path or any identifier.
+
+        Args:
+            item: The item.
+            viewer: Party that it is for, None for everything.
 
         Raises:
             NotAnchoredError: No final anchor covers it yet.
             NotFoundError: The log does not name it.
+            NotPermittedError: The viewer may see no entry of it.
+        """
+        content, is_absence = self.evidence(item, viewer)
+        if is_absence:
+            raise NotFoundError(f"no entry of the log names {item}")
+        return content
+
+    def evidence(self, item: str, viewer: str | None = None) -> tuple[bytes, bool]:
+        """Return the bundle of an item or the proof that no entry names it; which, as a flag.
+
+        Raises:
+            NotAnchoredError: No final anchor covers it yet.
+            NotPermittedError: The viewer may see no entry of it.
         """
         name = item[1:] if item.startswith("/") else quote(item, safe="")
-        return self._request("GET", f"/items/{name}/proof").content
+        asked = {} if viewer is None else {"viewer": viewer}
+        answer = self._request("GET", f"/items/{name}/proof", params=asked)
+        return answer.content, answer.headers["Content-Type"] == ABSENCE
+
+    def disclosure(self, event: str, fields: Sequence[str], items: Sequence[str]) -> bytes:
+        """Return chosen fields and items of an event, given as log index, eventID or leaf hash.
+
+        Raises:
+            MalformedError: The event has no such field or item, or the eventID is of several.
+            NotAnchoredError: No final anchor covers it yet.
+            NotFoundError: There is no such event, or it was erased.
+        """
+        asked = {"field": list(fields), "item": list(items)}
+        return self._request("GET", f"/disclosures/{quote(event, safe='')}", params=asked).content
 
 
 def media_type_of(document: bytes) -> str:

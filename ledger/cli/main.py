@@ -11,6 +11,7 @@ from ledger.cli import (
     audit,
     capture,
     demo,
+    disclose,
     doctor,
     dscsa,
     epcis,
@@ -47,6 +48,7 @@ app.add_typer(registrars.app, name="registrar")
 app.command("erase")(erase.erase)
 app.command("capture")(capture.capture)
 app.command("prove")(prove.prove)
+app.command("disclose")(disclose.disclose)
 app.command("audit")(audit.audit)
 app.command("item")(item.item)
 app.command("scan")(scan.scan)

@@ -1,4 +1,4 @@
-"""`unbroken prove`: the evidence bundle of an item."""
+"""`unbroken prove`: the evidence bundle of an item, or the proof that no entry names it."""
 
 import os
 import secrets
@@ -8,32 +8,49 @@ from typing import Annotated
 import typer
 
 from ledger.cli import opened
-from ledger.cli.exit_codes import file_error
-from ledger.cli.output import JsonFlag, output_of, write_bytes
+from ledger.cli.exit_codes import ExitCode, file_error
+from ledger.cli.output import JsonFlag, Output, output_of, write_bytes
 
 Url = Annotated[
     str | None, typer.Option("--url", help="Base URL of the ledger's API, if not this machine's.")
 ]
 
 
+OutputFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="File to write, instead of stdout.")
+]
+
+
 def prove(
     context: typer.Context,
     item: Annotated[str, typer.Argument(help="Canonical path, URN or Digital Link.")],
-    file: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write, instead of stdout.")
+    file: OutputFile = None,
+    viewer: Annotated[
+        str | None,
+        typer.Option("--viewer", help="Party (GLN) that it is for: what it may not see is hidden."),
     ] = None,
     url: Url = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Fetch the evidence bundle of an item, for `unbroken-verify bundle`."""
+    """Fetch the evidence of an item, for `unbroken-verify bundle`; exit 1 without a history."""
     output = output_of(context, as_json=as_json)
     with opened.client(url) as client:
-        bundle = client.proof(item)
+        content, is_absence = client.evidence(item, viewer)
+    deliver(output, file, content)
+    if is_absence:
+        # Attack: a script that takes any verified file for a history would pass a clone.
+        where = "stdout" if file is None or str(file) == "-" else file
+        output.say(f"NO HISTORY: no entry of the log names {item}; what is in {where} proves that")
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def deliver(output: Output, file: Path | None, content: bytes) -> None:
+    """Write evidence to a file, or to stdout, byte for byte."""
     if file is None or str(file) == "-":
-        write_bytes(bundle)
+        write_bytes(content)
         return
-    replace_file(file, bundle)
-    output.say(f"{file}: {len(bundle):,} bytes; check it: unbroken-verify bundle {file}")
+    replace_file(file, content)
+    output.say(f"{file}: {len(content):,} bytes; check it: unbroken-verify bundle {file}")
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -63,27 +63,27 @@ class SqlProofStore:
         )
         return [ProofRow(**row._asdict()) for row in rows]
 
-    def fact_rows(self, parties: Collection[bytes], size: int) -> list[ProofRow]:
-        """Return genesis and every party and key fact about parties below size, in order."""
+    def registrar_indexes(self, size: int) -> list[int]:
+        """Return the indexes of genesis and of every registrar fact below size."""
         rows = self._rows(
-            _PROOF_ROWS
-            + "WHERE e.log_index < :size AND (e.log_index = 0 OR (e.kind = 3 OR e.kind = 4)"
-            " AND substring(e.entry FROM 37 FOR 32) = ANY(:parties)) ORDER BY e.log_index",
+            "SELECT log_index FROM registrars WHERE log_index < :size ORDER BY log_index",
             size=size,
-            parties=list(parties),
         )
-        return [ProofRow(**row._asdict()) for row in rows]
+        return [0, *(row.log_index for row in rows)]
 
     def event_bodies(self, indexes: Collection[int]) -> dict[int, EventBody]:
         """Return event bodies by index."""
         wanted = list(indexes)
+        items: dict[int, list[tuple[bytes, int]]] = {}
         spends: dict[int, dict[int, bytes]] = {}
-        for index, row_index, token in self._rows(
-            "SELECT log_index, row_index, spends FROM item_rows"
-            " WHERE log_index = ANY(:wanted) AND spends IS NOT NULL",
+        for index, row_index, key, role, token in self._rows(
+            "SELECT log_index, row_index, item_key, role, spends FROM item_rows"
+            " WHERE log_index = ANY(:wanted) ORDER BY log_index, row_index",
             wanted=wanted,
         ):
-            spends.setdefault(index, {})[row_index] = token
+            items.setdefault(index, []).append((key, role))
+            if token is not None:
+                spends.setdefault(index, {})[row_index] = token
         rows = self._rows(
             "SELECT log_index, content, event_digest, sealed_secret, items_secret FROM events"
             " WHERE log_index = ANY(:wanted)",
@@ -95,16 +95,33 @@ class SqlProofStore:
                 event_digest=digest,
                 sealed_secret=sealed,
                 items_secret=items_secret,
+                items=tuple(items.get(index, ())),
                 spends=spends.get(index, {}),
             )
             for index, content, digest, sealed, items_secret in rows
         }
+
+    def item_paths(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Return the canonical paths of items that entries name, by key."""
+        query = "SELECT item_key, path FROM items WHERE item_key = ANY(:keys)"
+        return {row.item_key: row.path for row in self._rows(query, keys=list(keys))}
 
     def item_known(self, item_key: bytes) -> bool:
         """Tell whether any entry names the item."""
         return bool(
             self._rows("SELECT 1 FROM item_rows WHERE item_key = :key LIMIT 1", key=item_key)
         )
+
+    def events_of_id(self, event_id: str) -> list[int]:
+        """Return the indexes of the events that have an eventID, or the hash that stands for it."""
+        query = "SELECT log_index FROM events WHERE event_id = :event_id ORDER BY log_index"
+        return [row.log_index for row in self._rows(query, event_id=event_id)]
+
+    def event_of_leaf(self, leaf_hash: bytes) -> int | None:
+        """Return the index of the event whose entry has a leaf hash."""
+        query = "SELECT log_index FROM log_entries WHERE leaf_hash = :leaf AND kind = 1"
+        rows = self._rows(query, leaf=leaf_hash)
+        return rows[0].log_index if rows else None
 
     def read_tile(self, level: int, index: int) -> bytes:
         """Return the stored hashes of a tile."""
@@ -119,5 +136,6 @@ class SqlProofStore:
 def _link(index: int, entry: bytes, items: list[tuple[bytes, int]]) -> ChainLink:
     event = decode_event(entry)
     return ChainLink(
-        index=index, time_ms=event.time_ms, op=event.op, flags=event.flags, items=tuple(items)
-    )
+        index=index, entry=entry, time_ms=event.time_ms, op=event.op, flags=event.flags,
+        items=tuple(items),
+    )  # fmt: skip

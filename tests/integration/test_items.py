@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-import pytest
 
 from ledger.bootstrap import Node
 from ledger.core.gs1_keys import check_digit
@@ -144,9 +143,8 @@ def test_an_identifier_of_no_gs1_form_is_an_item_too(
         assert told.json()["item"] == f"uri:{name}"
 
 
-@pytest.mark.parametrize("ending", ["", "/proof"])
-def test_an_item_that_nobody_named_is_not_found(api: httpx.Client, ending: str) -> None:
-    answer = api.get(f"/items{path_of(new_item())}{ending}")
+def test_an_item_that_nobody_named_is_not_found(api: httpx.Client) -> None:
+    answer = api.get(f"/items{path_of(new_item())}")
     assert answer.status_code == 404
     assert answer.json()["type"] == "unbroken:not-found"
 

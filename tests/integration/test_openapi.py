@@ -103,7 +103,7 @@ def test_what_is_there_is_as_documented(
         "eventType": "ObjectEvent", "bizStep": "commissioning", "disposition": "active",
         "epc": quoted(item), "bizLocation": quoted(place), "readPoint": quoted(place),
         "queryName": "documented", "item": path_of(item)[1:], "size": size,
-        "address": f"0x{maker.address.hex()}", "level": 0,
+        "address": f"0x{maker.address.hex()}", "level": 0, "event": job["results"][0]["logIndex"],
         "tile": f"000.p/{size}" if size < FULL_TILE else "000",
     }  # fmt: skip
     schema = schemathesis.openapi.from_dict(api.get("/openapi.json").json())
