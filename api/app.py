@@ -12,11 +12,15 @@ from fastapi import FastAPI
 from api import errors, openapi
 from api.capture import Capture
 from api.capture_event import CaptureEvent
+from api.cases import CaseRoutes
 from api.disclosures import DisclosureRoutes
 from api.discovery import discovery
 from api.dry_run import DryRun
 from api.epcis_paths import CAPTURE, EVENTS, QUERY_EVENTS
+from api.evidence import EvidenceRoutes
+from api.findings import FindingRoutes
 from api.guard import Guard
+from api.guess_watch import GuessWatch, keep_guesses
 from api.history import History
 from api.items import ItemRoutes
 from api.jobs import JobRoutes
@@ -29,6 +33,7 @@ from api.resources import ResourceRoutes
 from api.subscriptions import SubscriptionRoutes
 from api.websocket import QuerySocket
 from ledger.bootstrap import STORE_ERRORS, Node
+from ledger.service.guesses import Guessing
 
 # A key that was registered or revoked is known here after this; the sequencer knows it at once.
 DIRECTORY_INTERVAL_S = 1.0
@@ -62,7 +67,7 @@ def create_app(node: Node) -> FastAPI:
     intake, acceptor, reader = node.intake(), node.acceptor(), node.reader()
     directory = FreshDirectory(acceptor, node.log.directory)
     store = node.event_store()
-    queries = node.event_queries(store)
+    queries, cases = node.event_queries(store), node.cases()
 
     app = LedgerApi(
         title=openapi.TITLE,
@@ -70,7 +75,7 @@ def create_app(node: Node) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(intake, store, directory),
+        lifespan=_lifespan(intake, store, directory, cases.guessing),
     )
     # The guard answers it first; the router knows it for the sake of other methods.
     receiver, dry_run = Receiver(acceptor, directory), DryRun()
@@ -85,8 +90,11 @@ def create_app(node: Node) -> FastAPI:
         QueryRoutes(queries).router(),
         NamedQueryRoutes(node.named_queries(store), queries).router(),
         ResourceRoutes(queries).router(),
+        EvidenceRoutes(node.incoming(), node.evidence_maker()).router(),
         ItemRoutes(reader, node.prover()).router(),
         DisclosureRoutes(node.discloser()).router(),
+        FindingRoutes(cases).router(),
+        CaseRoutes(cases, reader, acceptor, directory, intake).router(),
         LogRoutes(reader, node.identity).router(),
         SubscriptionRoutes(node.subscriber()).router(),
         pages(),
@@ -95,13 +103,14 @@ def create_app(node: Node) -> FastAPI:
         app.include_router(router)
     socket: Any = QuerySocket(node.followers())
     app.router.add_websocket_route(QUERY_EVENTS, socket)
+    app.add_middleware(cast("Any", GuessWatch), guessing=cases.guessing)
     app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries))
     errors.install(app)
     return app
 
 
 def _lifespan(
-    intake: Runs, store: Runs, directory: FreshDirectory
+    intake: Runs, store: Runs, directory: FreshDirectory, guessing: Guessing
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -109,11 +118,13 @@ def _lifespan(
         await intake.start()
         await store.start()
         refreshing = asyncio.create_task(_keep_fresh(directory))
+        counting = asyncio.create_task(keep_guesses(guessing))
         try:
             yield
         finally:
             refreshing.cancel()
-            await asyncio.gather(refreshing, return_exceptions=True)
+            counting.cancel()
+            await asyncio.gather(refreshing, counting, return_exceptions=True)
             await intake.stop()
             await store.stop()
 

@@ -170,6 +170,7 @@ class PartyName(BaseModel):
     party: str
     name: str | None = None
     path: str | None = None
+    equivocated_at: int | None = None
 
 
 class ItemFinding(BaseModel):
@@ -192,12 +193,23 @@ class ItemFinding(BaseModel):
 
 
 class ItemEvent(BaseModel):
-    """One entry of the log that names the item."""
+    """One entry of the log that names the item.
+
+    `erased_by` is the log index of the tombstone where the entry's content is erased.
+    """
 
     index: int
     op: str
     time: str
     state: State
+    erased_by: int | None = None
+
+
+class EquivocatedKey(BaseModel):
+    """A key that signed two owners for one token, and the log index from which that is known."""
+
+    address: str
+    log_index: int
 
 
 class Item(BaseModel):
@@ -222,32 +234,7 @@ class Item(BaseModel):
     container: str | None = None
     findings: list[ItemFinding]
     events: list[ItemEvent]
-
-
-class Finding(ItemFinding):
-    """An open finding of some item."""
-
-    model_config = _example(
-        {
-            "code": "DOUBLE_SHIP",
-            "severity": "high",
-            "class": "suspicious",
-            "evidence": [17, 23],
-            "detail": "Shipped again with no receipt, void or return in between: 17, 23.",
-            "item": ITEM,
-            "item_key": _HASH,
-        }
-    )
-    item: str
-    item_key: str
-
-
-class Findings(BaseModel):
-    """One page of open findings; `next` is the `after` of the next page."""
-
-    model_config = _example({"findings": [], "next": "5f5f.DOUBLE_SHIP"})
-    findings: list[Finding]
-    next: str | None = None
+    equivocated_keys: list[EquivocatedKey] | None = None
 
 
 class Sizes(BaseModel):
@@ -294,10 +281,11 @@ class Log(BaseModel):
 
 
 class PartyKey(BaseModel):
-    """A signing key of a party."""
+    """A signing key of a party; `equivocated_at`, if at all, as with `Key`."""
 
     address: str
     active: bool
+    equivocated_at: int | None = None
 
 
 class Party(BaseModel):
@@ -330,7 +318,11 @@ class Parties(BaseModel):
 
 
 class Key(BaseModel):
-    """A signing key: `active` when the key and its party both are."""
+    """A signing key: `active` when the key and its party both are.
+
+    `equivocated_at` is the log index from which it is proven that the key signed two owners for
+    one token (`GET /items/{item}/evidence`).
+    """
 
     model_config = _example(
         {
@@ -346,6 +338,7 @@ class Key(BaseModel):
     path: str
     name: str
     active: bool
+    equivocated_at: int | None = None
 
 
 class Health(BaseModel):

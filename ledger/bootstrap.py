@@ -29,10 +29,14 @@ from ledger.keystore import Keystore, resolve_password
 from ledger.service.accept import Acceptor
 from ledger.service.anchor import Anchorer
 from ledger.service.audit import Auditor
+from ledger.service.cases import Cases
 from ledger.service.check import CheckPool
 from ledger.service.deliver import Deliverer
 from ledger.service.disclose import Discloser
+from ledger.service.evidence import EvidenceMaker
 from ledger.service.follow import Followers
+from ledger.service.guesses import Guessing
+from ledger.service.incoming import Incoming
 from ledger.service.index import Indexer
 from ledger.service.integrate import Integrator
 from ledger.service.look_up import LookUp
@@ -48,6 +52,7 @@ from ledger.service.vault import Vault
 from ledger.settings import Settings, prepare_home
 from ledger.store.anchor_store import SqlAnchorStore
 from ledger.store.audit_store import open_audit_store
+from ledger.store.case_read_store import SqlCaseStore
 from ledger.store.database import EmbeddedPostgres, migrate, open_engine
 from ledger.store.index_store import SqlIndexStore
 from ledger.store.intake import Intake
@@ -57,6 +62,7 @@ from ledger.store.proof_store import SqlProofStore
 from ledger.store.query_store import SqlEventStore
 from ledger.store.read_store import SqlReadStore
 from ledger.store.subscription_store import SqlSubscriptionStore
+from ledger.store.token_store import SqlTokenStore
 from ledger.webhooks import WebhookSender
 
 HEAD_KEY, REGISTRAR_KEY, CHECKPOINT_KEY, STORAGE_KEY = (
@@ -146,6 +152,20 @@ class Node:
         return Discloser(
             store=store, vault=self.vault, tiles=TileReader(store.read_tile), maps=maps
         )
+
+    def incoming(self) -> Incoming:
+        """Return the service that tells a party how it came by its items."""
+        return Incoming(store=SqlTokenStore(self.engine))
+
+    def evidence_maker(self) -> EvidenceMaker:
+        """Return the service that makes evidence of double spends."""
+        return EvidenceMaker(store=SqlTokenStore(self.engine), identity=self.identity)
+
+    def cases(self) -> Cases:
+        """Return the service that answers questions about findings and cases."""
+        store = SqlCaseStore(self.engine)
+        guessing = Guessing(store=store, limit=self.settings.guessing_limit, now_ms=now_ms)
+        return Cases(store=store, guessing=guessing)
 
     def reader(self) -> LookUp:
         """Return the service that answers questions about jobs, items and the log."""

@@ -1,13 +1,17 @@
 """A partner's side of the HTTP interface: sign with `ledger.core.submission`, send, wait, fetch."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 import httpx
 
+from ledger.core.claiming import Pages, SignedEvents, asked_items, signed_events, told_entries
+from ledger.core.drafts import Draft, draft_events
 from ledger.core.entries import Address
 from ledger.core.epcis.read import is_xml
 from ledger.core.errors import (
@@ -18,9 +22,12 @@ from ledger.core.errors import (
     NotPermittedError,
 )
 from ledger.core.facts import LogIdentity
-from ledger.core.submission import Signer, build_submission, format_submission
+from ledger.core.signatures import address_of
+from ledger.core.submission import Signer, format_submission, sign_events
+from ledger.core.tokens import SpentTokenError
 
 CAPTURE = "/epcis/capture"
+INCOMING = "/handoffs/incoming"
 ABSENCE = "application/vnd.unbroken.absence+json"
 # A boundary that no document of ours can hold by chance; the body is checked for it all the same.
 BOUNDARY = b"unbroken-9d4f7e5b0c6a4f0f8e3b"
@@ -43,12 +50,33 @@ class RefusedDocumentError(MalformedError):
         self.errors = list(errors)
 
 
+class Journals(Protocol):
+    """The journal of what was signed on this machine, as `ledger.journal.Journal`."""
+
+    def signing(
+        self, chain_id: int, contract: bytes, party: bytes
+    ) -> AbstractContextManager[Pages]:
+        """Open a party's pages for one document; leaving it commits, an error rolls back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A document that was sent: its job, and the events that were not signed, by position."""
+
+    job: str
+    refused: Mapping[int, SpentTokenError]
+
+
 class LedgerClient:
     """Talks to one ledger; blocking."""
 
-    def __init__(self, url: str) -> None:
-        """Take the base URL, e.g. http://127.0.0.1:8000."""
-        self.url = url
+    def __init__(self, url: str, journal: Journals | None = None) -> None:
+        """Take the base URL, e.g. http://127.0.0.1:8000, and the journal that tokens need.
+
+        Without a journal handoffs claim nothing.
+        """
+        self.url, self._journal = url, journal
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -98,16 +126,38 @@ class LedgerClient:
     ) -> str:
         """Sign a document of any EPCIS format and submit it; return the capture job's path.
 
+        Raises as `send`.
+        """
+        sent = self.send(document, signer, identity, issued_at=issued_at, on_error=on_error)
+        return sent.job
+
+    def send(
+        self,
+        document: bytes,
+        signer: Signer,
+        identity: LogIdentity,
+        *,
+        issued_at: int,
+        on_error: str = "rollback",
+        claims: bool = True,
+    ) -> Captured:
+        """Sign a document of any EPCIS format and submit it.
+
         An event that cannot be signed is sent all the same: the ledger tells what is wrong with
-        it, and `on_error` ("rollback" or "proceed") what that means for the others.
+        it, and `on_error` ("rollback" or "proceed") what that means for the others. Handoffs to an
+        owner claim tokens (docs/spec/tokens.md) unless claims is False; what is signed stands in
+        the journal before it is sent.
 
         Raises:
             MalformedError: The document cannot be read, or the ledger refused it.
             NotPermittedError: The key is not active.
+            SpentTokenError: A second owner for a spent token, on_error "rollback": nothing is sent.
             UnreachableError: No answer.
         """
-        submission = build_submission(
-            document, signer, identity.domain(), issued_at=issued_at, lenient=True
+        drafts = draft_events(document, signer.party, signer.party_secret, lenient=True)
+        made = self._sign(drafts, signer, identity, claims=claims, keep_going=on_error == "proceed")
+        submission = sign_events(
+            document, made.events, signer, identity.domain(), issued_at=issued_at
         )
         body = multipart(format_submission(submission), document, media_type_of(document))
         headers = {
@@ -115,7 +165,33 @@ class LedgerClient:
             "GS1-Capture-Error-Behaviour": on_error,
         }
         answer = self._request("POST", CAPTURE, content=body, headers=headers)
-        return str(answer.headers["Location"])
+        return Captured(job=str(answer.headers["Location"]), refused=made.refused)
+
+    def _sign(
+        self, drafts: Sequence[Draft], signer: Signer, identity: LogIdentity, *, claims: bool,
+        keep_going: bool,
+    ) -> SignedEvents:  # fmt: skip
+        address = address_of(signer.private_key)
+        if self._journal is None:
+            return signed_events(drafts, signer.party, address)
+        asked = asked_items(drafts) if claims else {}
+        told = self._incoming(signer.party, asked) if asked else {}
+        with self._journal.signing(identity.chain_id, identity.contract, signer.party) as pages:
+            for one in told_entries(told, signer.party, list(asked)):
+                pages.learn(one.index, one.raw, one.names, is_own=one.is_own)
+            return signed_events(drafts, signer.party, address, pages, asked, keep_going=keep_going)
+
+    def _incoming(self, party: bytes, asked: Mapping[bytes, str]) -> Mapping[str, Any]:
+        """Return how a party came by items; {} from a ledger that does not tell."""
+        paths: Iterable[str] = asked.values()
+        try:
+            answer = self._request(
+                "POST", INCOMING, json={"party": party.hex(), "items": list(paths)}
+            )
+        except NotFoundError:
+            return {}
+        told: dict[str, Any] = answer.json()
+        return told
 
     def dry_run(self, document: bytes) -> dict[str, Any]:
         """Return verdict and findings of a document of which nothing is stored.
@@ -130,6 +206,18 @@ class LedgerClient:
         )
         told: dict[str, Any] = answer.json()
         return told
+
+    def send_acts(self, part: bytes) -> str:
+        """Submit signed acts on findings; return their job's path.
+
+        Raises:
+            MalformedError: The ledger refused them.
+            NotPermittedError: The key is not active.
+            UnreachableError: No answer.
+        """
+        headers = {"Content-Type": "application/json"}
+        answer = self._request("POST", "/acts", content=part, headers=headers)
+        return str(answer.headers["Location"])
 
     def job(self, location: str) -> dict[str, Any]:
         """Return a capture job."""

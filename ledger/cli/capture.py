@@ -13,7 +13,7 @@ from ledger.cli.documents import read_bytes, verify_readable
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.output import JsonFlag, JsonLinesFlag, Output, Report, output_of
 from ledger.cli.prove import Url
-from ledger.client import LedgerClient, RefusedDocumentError, UnreachableError
+from ledger.client import Captured, LedgerClient, RefusedDocumentError, UnreachableError
 from ledger.clock import now_ms
 from ledger.core.errors import MalformedError, NotFoundError, NotPermittedError
 from ledger.core.facts import LogIdentity
@@ -31,6 +31,11 @@ _OPTIONAL = {
     "details": "details",
 }  # fmt: skip
 _STATES = ("sequenced", "integrated", "published", "anchored", "final")
+
+
+NoClaims = Annotated[
+    bool, typer.Option("--no-claims", help="Hand on without tokens, which convict a cheat.")
+]
 
 
 class OnError(StrEnum):
@@ -55,6 +60,7 @@ class _Sending:
     until: str
     timeout_s: float
     on_error: OnError
+    claims: bool
 
 
 def capture(
@@ -73,6 +79,7 @@ def capture(
     wait: Annotated[
         WaitFor, typer.Option("--wait", help="Return when events are logged, or final on chain.")
     ] = WaitFor.LOGGED,
+    no_claims: NoClaims = False,
     url: Url = None,
     as_json: JsonFlag = False,
     as_lines: JsonLinesFlag = False,
@@ -86,7 +93,8 @@ def capture(
         if key is None or dry_run:
             rows = [row for file in files for row in _dry_run(client, file)]
         else:
-            rows = _captured(_sending(client, key, wait, on_error), files, report)
+            sending = _sending(client, key, wait, on_error, claims=not no_claims)
+            rows = _captured(sending, files, report)
     output.rows(rows, _COLUMNS)
     exit_if_refused(rows)
 
@@ -106,11 +114,26 @@ def exit_if_refused(rows: Sequence[dict[str, Any]]) -> None:
 def _captured(sending: _Sending, files: Sequence[str], report: Report) -> list[dict[str, Any]]:
     """Send every document before waiting for the first; return a row per event."""
     rows = []
-    for file, job in [(file, _send(sending, file)) for file in files]:
-        if isinstance(job, str):
-            rows += [_row(file, result) for result in _await(sending, job, file, report)]
-        else:
-            rows.append(job)
+    for file, sent in [(file, _send(sending, file)) for file in files]:
+        rows += _results(sending, sent, file, report)
+    return rows
+
+
+def _results(
+    sending: _Sending, sent: Captured | dict[str, Any], file: str, report: Report
+) -> list[dict[str, Any]]:
+    """Await a document that was sent; return a row per event, or the row of its refusal.
+
+    An event that was not signed was refused for want of its signature; the reason is known here.
+    """
+    if not isinstance(sent, Captured):
+        return [sent]
+    rows = [_row(file, result) for result in _await(sending, sent.job, file, report)]
+    for row in rows:
+        error = sent.refused.get(row["event"])
+        if error is not None and row["verdict"] == "rejected":
+            row |= {"code": "not_permitted", "reason": str(error), "findings": []}
+            row.pop("details", None)
     return rows
 
 
@@ -142,7 +165,9 @@ def _first(findings: Sequence[dict[str, Any]]) -> str | None:
     return next((f"{one['pointer'] or 'document'}: {one['message']}" for one in findings), None)
 
 
-def _sending(client: LedgerClient, key: str, wait: WaitFor, on_error: OnError) -> _Sending:
+def _sending(
+    client: LedgerClient, key: str, wait: WaitFor, on_error: OnError, *, claims: bool = True
+) -> _Sending:
     """Open the key and ask the ledger which party it signs for.
 
     Raises:
@@ -166,19 +191,20 @@ def _sending(client: LedgerClient, key: str, wait: WaitFor, on_error: OnError) -
     # Findings are made with the tree, so "logged" waits for it.
     return _Sending(
         client=client, signer=signer, identity=identity, until="final" if final else "integrated",
-        timeout_s=FINAL_TIMEOUT_S if final else LOGGED_TIMEOUT_S, on_error=on_error,
+        timeout_s=FINAL_TIMEOUT_S if final else LOGGED_TIMEOUT_S, on_error=on_error, claims=claims,
     )  # fmt: skip
 
 
-def _send(sending: _Sending, file: str, document: bytes | None = None) -> str | dict[str, Any]:
+def _send(sending: _Sending, file: str, document: bytes | None = None) -> Captured | dict[str, Any]:
     """Send one document; return its job, or the one row of a document that is refused whole."""
     try:
-        return sending.client.capture(
+        return sending.client.send(
             read_bytes(file) if document is None else document,
             sending.signer,
             sending.identity,
             issued_at=now_ms(),
             on_error=sending.on_error.value,
+            claims=sending.claims,
         )
     except (MalformedError, NotPermittedError) as error:
         return _refused(file, error)
@@ -187,8 +213,8 @@ def _send(sending: _Sending, file: str, document: bytes | None = None) -> str | 
 def _refused(file: str, error: Exception) -> dict[str, Any]:
     details = error.errors if isinstance(error, RefusedDocumentError) else []
     row: dict[str, Any] = {
-        "file": file, "event": None, "verdict": "rejected", "log_index": None,
-        "findings": [one["code"] for one in details if "code" in one],
+        "file": file, "event": getattr(error, "position", None), "verdict": "rejected",
+        "log_index": None, "findings": [one["code"] for one in details if "code" in one],
         "code": "not_permitted" if isinstance(error, NotPermittedError) else "malformed",
         "reason": str(error),
     }  # fmt: skip
@@ -235,12 +261,9 @@ def _row(file: str, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def submit(
-    document: bytes, file: str, *, key: str, url: str | None, output: Output
+    document: bytes, file: str, *, key: str, url: str | None, output: Output, claims: bool = True
 ) -> list[dict[str, Any]]:
     """Sign and submit a document that was made of a file; return a row per event."""
     with opened.client(url) as client, output.progress() as report:
-        sending = _sending(client, key, WaitFor.LOGGED, OnError.ROLLBACK)
-        job = _send(sending, file, document)
-        if not isinstance(job, str):
-            return [job]
-        return [_row(file, result) for result in _await(sending, job, file, report)]
+        sending = _sending(client, key, WaitFor.LOGGED, OnError.ROLLBACK, claims=claims)
+        return _results(sending, _send(sending, file, document), file, report)

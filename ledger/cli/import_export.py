@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ledger.cli.capture import exit_if_refused, submit
+from ledger.cli.capture import NoClaims, exit_if_refused, submit
 from ledger.cli.documents import read_bytes
 from ledger.cli.exit_codes import ExitCode
 from ledger.cli.opened_table import (
@@ -83,6 +83,7 @@ def import_table(
     preview: Preview = False,
     dry_run: DryRun = False,
     write_to: Written = None,
+    no_claims: NoClaims = False,
     url: Url = None,
     as_json: JsonFlag = False,
     as_lines: JsonLinesFlag = False,
@@ -106,7 +107,7 @@ def import_table(
         replace_file(write_to, document_bytes(table.imported.document))
         output.say(f"{write_to}: {len(table.imported.rows)} events")
     else:
-        _submit(output, table, key, url)
+        _submit(output, table, key, url, claims=not no_claims)
     if refused:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -140,13 +141,15 @@ def _findings(output: Output, table: OpenedTable) -> None:
     output.say(f"{table.file}: {table.verdict.value}, {len(table.imported.rows)} events")
 
 
-def _submit(output: Output, table: OpenedTable, key: str | None, url: str | None) -> None:
+def _submit(
+    output: Output, table: OpenedTable, key: str | None, url: str | None, *, claims: bool
+) -> None:
     if key is None:
         raise typer.BadParameter("--key is needed to sign; without it: --preview or --dry-run")
     if table.findings:
         output.say(f"{len(table.findings)} findings: see --dry-run")
     document = document_bytes(table.imported.document)
-    rows = submit(document, table.file, key=key, url=url, output=output)
+    rows = submit(document, table.file, key=key, url=url, output=output, claims=claims)
     for row in rows:
         if row["event"] is not None:
             row["rows"] = row_ranges(table.imported.rows[row["event"]])

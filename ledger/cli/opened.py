@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ledger.client import LedgerClient
+from ledger.journal import Journal
 from ledger.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def processes(chosen: Settings | None = None) -> "Processes":
 
 
 def client(url: str | None) -> LedgerClient:
-    """Return a client of the API at url, or of this installation's."""
+    """Return a client of the API at url, or of this installation's, with this home's journal."""
+    chosen = read_settings()
     if url is None:
-        chosen = read_settings()
         host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
         url = f"http://{host}:{chosen.port}"
-    return LedgerClient(url)
+    return LedgerClient(url, Journal(chosen.journal_file))

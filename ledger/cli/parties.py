@@ -1,6 +1,6 @@
 """`unbroken party`: who takes part. An operator's commands; they log facts by the registrar."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from ledger.core.entries import Address
 from ledger.core.errors import NotPermittedError
 from ledger.core.facts import party_added, party_turned
 from ledger.core.identifiers import party_key, party_path
+
+if TYPE_CHECKING:
+    from ledger.service.read_ports import Party
 
 app = typer.Typer(help="Parties.", no_args_is_help=True, rich_markup_mode=None)
 _COLUMNS = ("name", "path", "active", "keys")
@@ -84,10 +87,15 @@ def list_parties(context: typer.Context, as_json: JsonFlag = False) -> None:
             "party": party.party.hex(),
             "active": party.active,
             "keys": [
-                f"0x{address.hex()}{'' if active else ' (revoked)'}"
+                f"0x{address.hex()}{'' if active else ' (revoked)'}{_cheat(party, address)}"
                 for address, active in party.keys
             ],
         }
         for party in parties
     ]
     output.rows(rows, _COLUMNS)
+
+
+def _cheat(party: "Party", address: bytes) -> str:
+    at = party.equivocated.get(address)
+    return "" if at is None else f" (two owners for one token, proven at {at})"

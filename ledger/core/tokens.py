@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ledger.core.commitment import ROLE_CHILD, ROLE_OBJECT, ROLE_OUTPUT, ROLE_PARENT, ItemName
 from ledger.core.entries import FLAG_ERROR_DECLARATION, EventEntry, Op, Z
@@ -24,15 +24,20 @@ _SPENDABLE = re.compile(r"/(?:00/[0-9]{18}|01/[0-9]{14}/(?:21|235)/|8006/[0-9]{1
 class SpentTokenError(NotPermittedError):
     """A second owner would be signed for an item that was handed to another already."""
 
-    def __init__(self, path: str, first: "Deed", owner: bytes) -> None:
+    def __init__(self, path: str, first: "Deed", position: int | None = None) -> None:
         """Name the item, its first owner and the entry that made it so."""
-        self.path, self.first, self.owner = path, first, owner
-        at = "not logged yet" if first.index is None else f"log index {first.index}"
+        self.path, self.first, self.position = path, first, position
+        logged = "not logged yet" if first.index is None else f"log index {first.index}"
+        where = "" if position is None else f"event {position}: "
         super().__init__(
-            f"{path} was handed to {first.label or first.entry.to_owner.hex()} by entry"
-            f" {first.leaf_hash.hex()} ({at}); a second owner is not signed: void that handoff"
-            " first, or receive the item back"
+            f"{where}{path} was handed to {first.label or first.entry.to_owner.hex()} by entry"
+            f" {first.leaf_hash.hex()} ({logged}); no second owner is signed for it: void that"
+            " handoff first, or record that the item came back"
         )
+
+    def at(self, position: int) -> "SpentTokenError":
+        """Return the same of an event of a document, by its position."""
+        return SpentTokenError(self.path, self.first, position)
 
 
 class Logged(Protocol):
@@ -47,6 +52,15 @@ class Logged(Protocol):
     def entry(self) -> EventEntry:
         """The entry."""
         ...
+
+
+class Named(NamedTuple):
+    """One item row of an entry; `spends` is Z for no claim."""
+
+    row_index: int
+    item_key: bytes
+    role: int
+    spends: bytes
 
 
 AnyLogged = TypeVar("AnyLogged", bound=Logged)
@@ -212,7 +226,7 @@ class Claims:
             token = hold_token(item.item_key, holding.origin)
             first = holding.spent.get(token)
             if first is not None and first.entry.to_owner != to_owner:
-                raise SpentTokenError(item.path, first, to_owner)
+                raise SpentTokenError(item.path, first)
             spends[index] = token
         return spends
 

@@ -166,6 +166,9 @@ class _Replay:
                 self._fail("items", index, f"{what} of an entry that is not there")
             self._check_submissions(snapshot)
             self._check_custody(snapshot)
+            for address, index in self._store.stray_equivocations(extent.integrated):
+                detail = f"key 0x{address} and what is told of its double spends do not fit"
+                self._fail("equivocations", index, detail)
             for index, detail in self._store.mismatched_results():
                 self._fail("results", index, detail)
         return self._report()

@@ -129,6 +129,10 @@ class AuditStore(Protocol):
         """Return (what, item) of derived custody about items that no entry names."""
         ...
 
+    def stray_equivocations(self, size: int) -> list[Row]:
+        """Return (address, index) that the keys shown as cheats have and the log has not, or so."""
+        ...
+
     def item_keys(self, after: bytes, below: bytes | None, size: int, limit: int) -> list[bytes]:
         """Return the next items, by key, that entries below size name as objects."""
         ...

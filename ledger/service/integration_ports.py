@@ -1,13 +1,12 @@
 """What integration needs from the store: one transaction that holds the sequencer's lock."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ledger.core.custody.findings import Finding
-from ledger.core.custody.state import ItemState
-from ledger.core.custody.steps import Step
 from ledger.core.entries import Z
+from ledger.service.case_ports import CaseTransaction
+from ledger.service.custody_ports import CustodyTransaction
 from ledger.service.map_ports import MapTransaction
 
 
@@ -27,8 +26,8 @@ class LogState:
     map_root: bytes = Z
 
 
-class IntegrationTransaction(Protocol):
-    """One transaction that takes sequenced entries into tree and custody."""
+class IntegrationTransaction(CustodyTransaction, Protocol):
+    """One transaction that takes sequenced entries into tree, item map and custody."""
 
     def state(self) -> LogState:
         """Return the log's state, locked."""
@@ -42,18 +41,6 @@ class IntegrationTransaction(Protocol):
         """Return the stored hashes of a tile, b"" when there is none."""
         ...
 
-    def touched_items(self, start: int, end: int) -> set[bytes]:
-        """Return the items whose custody entries [start, end) may change."""
-        ...
-
-    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
-        """Return the keys that custody rules do not judge: classes, assets and foreign names."""
-        ...
-
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
-        ...
-
     def erase(self, start: int, end: int) -> None:
         """Destroy the content of the events that tombstones of entries [start, end) name."""
         ...
@@ -62,14 +49,16 @@ class IntegrationTransaction(Protocol):
         """Insert or grow tiles."""
         ...
 
-    def write_custody(
-        self, keys: Collection[bytes], states: Mapping[bytes, ItemState], found: Sequence[Finding]
-    ) -> None:
-        """Replace states and findings of keys."""
+    def cases(self) -> CaseTransaction:
+        """Return the cases' part of the transaction."""
         ...
 
     def item_map(self) -> MapTransaction:
         """Return the item map's part of the transaction."""
+        ...
+
+    def note_equivocations(self, start: int, end: int) -> None:
+        """Write down the keys that entries [start, end) convict of a double spend."""
         ...
 
     def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:

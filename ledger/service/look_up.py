@@ -102,6 +102,7 @@ class LookUp:
             container=self.store.item_paths([container]).get(container) if container else None,
             findings=found,
             events=events,
+            equivocated=self.store.equivocations({one.signer for one in events}) if events else {},
         )
 
     def key(self, address: bytes) -> Key:
@@ -115,11 +116,16 @@ class LookUp:
             raise NotFoundError(f"0x{address.hex()} is no registered key")
         party, active = known
         (found,) = self.store.parties([party])
-        return Key(address=address, active=active, party=found)
+        at = found.equivocated.get(address)
+        return Key(address=address, active=active, party=found, equivocated_at=at)
 
     def sizes(self) -> Sizes:
         """Return how far the log is."""
         return self.store.sizes()
+
+    def registrar(self) -> bytes | None:
+        """Return the address of the registrar, None while it is the genesis entry's."""
+        return self.store.registrar()
 
     def parties(self) -> list[Party]:
         """Return every registered party, by path."""

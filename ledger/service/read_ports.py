@@ -1,7 +1,7 @@
 """What looking up needs from the outside, and the values it answers with."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ledger.core.custody.findings import Finding
@@ -64,36 +64,51 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemEvent:
-    """One entry that names an item."""
+    """One entry that names an item, and the address that signed it.
+
+    `tombstone` is the log index of what says that its content is erased.
+    """
 
     index: int
     op: Op
     time_ms: int
+    signer: bytes = b""
+    tombstone: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """A registered party."""
+    """A registered party.
+
+    `equivocated` has the log index from which each of its keys is known to have signed two owners
+    for one token.
+    """
 
     party: bytes
     path: str
     name: str
     active: bool
     keys: Sequence[tuple[bytes, bool]] = ()
+    equivocated: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A registered signing key and its party."""
+    """A registered signing key and its party; `equivocated_at` as `Party.equivocated`."""
 
     address: bytes
     active: bool
     party: Party
+    equivocated_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item as the log knows it; inside a container, holder and status are the outermost's."""
+    """An item as the log knows it; inside a container, holder and status are the outermost's.
+
+    `equivocated` has the keys that signed `events` and two owners for one token of any item, each
+    with the log index from which that is known.
+    """
 
     path: str
     key: bytes
@@ -103,6 +118,7 @@ class Item:
     container: str | None
     findings: Sequence[Finding]
     events: Sequence[ItemEvent]
+    equivocated: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +142,10 @@ class ReadStore(Protocol):
 
     def sizes(self) -> Sizes:
         """Return how far the log is."""
+        ...
+
+    def registrar(self) -> bytes | None:
+        """Return the address of the registrar, None while it is the genesis entry's."""
         ...
 
     def job(self, capture_id: bytes) -> Job | None:
@@ -163,6 +183,10 @@ class ReadStore(Protocol):
 
     def key_party(self, address: bytes) -> tuple[bytes, bool] | None:
         """Return party and activity of a signing key."""
+        ...
+
+    def equivocations(self, addresses: Collection[bytes]) -> dict[bytes, int]:
+        """Return the first log index by which each key had signed two owners for one token."""
         ...
 
     def head(self, size: int | None) -> Head | None:

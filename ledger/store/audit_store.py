@@ -20,6 +20,7 @@ from ledger.service.audit_ports import AnchorFact, AuditBody, AuditSubmission, E
 from ledger.service.ports import Head
 from ledger.store.custody_store import CustodyTables
 from ledger.store.database import open_engine
+from ledger.store.token_store import STRAY_EQUIVOCATIONS
 
 # Rows of one fetch of a stream: an event with 5,000 packs has about 500 kB.
 BODIES_PER_FETCH = 32
@@ -197,6 +198,10 @@ class SqlAuditStore:
     def stray_custody(self) -> list[Row]:
         """Return (what, item) of derived custody about items that no entry names."""
         return self._rows(_STRAY)
+
+    def stray_equivocations(self, size: int) -> list[Row]:
+        """Return (address, index) that the keys shown as cheats have and the log has not, or so."""
+        return self._rows(STRAY_EQUIVOCATIONS, size)
 
     def item_keys(self, after: bytes, below: bytes | None, size: int, limit: int) -> list[bytes]:
         """Return the next items, by key, that entries below size name as objects."""

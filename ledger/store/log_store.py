@@ -23,11 +23,13 @@ from ledger.service.ports import (
 )
 from ledger.store import tables as t
 from ledger.store.bulk import copy_into, copy_rows
+from ledger.store.case_store import CaseTables
 from ledger.store.custody_store import CustodyTables
 from ledger.store.directory_store import read_directory, write_directory
 from ledger.store.erasure_store import ErasureReads, ErasureWrites, write_tombstones
 from ledger.store.map_store import MapTables
 from ledger.store.map_tables import map_state
+from ledger.store.token_store import note_equivocations
 
 # Bytes of documents and submissions that one batch holds in memory, some ten times over.
 MAX_PENDING_BYTES = 32 * 1024 * 1024
@@ -379,9 +381,17 @@ class SqlIntegration(CustodyTables, ErasureWrites):
             rows,
         )
 
+    def cases(self) -> CaseTables:
+        """Return the cases' part of the transaction."""
+        return CaseTables(self._connection)
+
     def item_map(self) -> MapTables:
         """Return the item map's part of the transaction."""
         return MapTables(self._connection)
+
+    def note_equivocations(self, start: int, end: int) -> None:
+        """Write down the keys that entries [start, end) convict of a double spend."""
+        note_equivocations(self._connection, start, end)
 
     def advance(self, integrated: int, root: bytes, peaks: Sequence[bytes]) -> None:
         """Set the integrated size, root and frontier."""

@@ -21,8 +21,9 @@ from ledger.service.read_ports import (
     Sizes,
 )
 from ledger.store import tables as t
+from ledger.store.directory_store import last_registrar
 
-_OP, _TIME = 5, slice(8, 16)
+_OP, _TIME, _SIGNER = 5, slice(8, 16), slice(16, 36)
 MAX_ID = 2**63 - 1
 # Of one job in a list of jobs; the job itself tells all.
 MAX_LISTED_ERRORS = 20
@@ -66,9 +67,11 @@ _BATCH_CLOCK = text("""
     ORDER BY log_index DESC LIMIT 1
 """)
 _ITEM_EVENTS = text("""
-    SELECT log_index, entry FROM log_entries WHERE log_index IN
+    SELECT e.log_index, e.entry, t.log_index AS tombstone
+    FROM log_entries e LEFT JOIN tombstones t ON t.event_index = e.log_index
+    WHERE e.log_index IN
         (SELECT log_index FROM item_rows WHERE item_key = :key AND log_index > :after)
-    ORDER BY log_index LIMIT :limit
+    ORDER BY e.log_index LIMIT :limit
 """)
 _UPWARDS = text("""
     WITH RECURSIVE upwards AS (
@@ -86,6 +89,10 @@ _FINDINGS = text("""
         AND (CAST(:code AS text) IS NULL OR f.code = :code)
         AND (CAST(:item AS bytea) IS NULL OR f.item_key = :item)
     ORDER BY f.item_key, f.code LIMIT :limit
+""")
+_EQUIVOCATIONS = text("""
+    SELECT address, min(log_index) AS log_index FROM key_equivocations
+    WHERE address = ANY(:addresses) GROUP BY address
 """)
 _UNSEQUENCED = text("""
     SELECT accepted_ms FROM submissions WHERE id = (SELECT min(submission_id) FROM submission_queue)
@@ -110,6 +117,11 @@ class SqlReadStore:
     def sizes(self) -> Sizes:
         """Return how far the log is."""
         return Sizes(**self._rows(_SIZES)[0]._asdict())
+
+    def registrar(self) -> bytes | None:
+        """Return the address of the registrar, None while it is the genesis entry's."""
+        with self._engine.connect() as connection:
+            return last_registrar(connection)
 
     def job(self, capture_id: bytes) -> Job | None:
         """Return the job whose submission digest begins with capture_id."""
@@ -144,8 +156,16 @@ class SqlReadStore:
     def item_events(self, key: bytes, after: int, limit: int) -> list[ItemEvent]:
         """Return entries that name an item, by index, from behind `after`."""
         return [
-            ItemEvent(index=index, op=Op(entry[_OP]), time_ms=int.from_bytes(entry[_TIME], "big"))
-            for index, entry in self._rows(_ITEM_EVENTS, key=key, after=after, limit=limit)
+            ItemEvent(
+                index=index,
+                op=Op(entry[_OP]),
+                time_ms=int.from_bytes(entry[_TIME], "big"),
+                signer=entry[_SIGNER],
+                tombstone=tombstone,
+            )
+            for index, entry, tombstone in self._rows(
+                _ITEM_EVENTS, key=key, after=after, limit=limit
+            )
         ]
 
     def custody_upwards(self, key: bytes) -> list[ItemState]:
@@ -179,8 +199,18 @@ class SqlReadStore:
         with self._engine.connect() as connection:
             for row in connection.execute(held.order_by(t.party_keys.c.address)):
                 keys_of.setdefault(row.party, []).append((row.address, row.active))
+            known = [address for listed in keys_of.values() for address, _ in listed]
+            cheats = _equivocations(connection, known)
             return [
-                Party(**row._asdict(), keys=keys_of.get(row.party, ()))
+                Party(
+                    **row._asdict(),
+                    keys=keys_of.get(row.party, ()),
+                    equivocated={
+                        address: cheats[address]
+                        for address, _ in keys_of.get(row.party, ())
+                        if address in cheats
+                    },
+                )
                 for row in connection.execute(parties)
             ]
 
@@ -189,6 +219,11 @@ class SqlReadStore:
         keys = t.party_keys.c
         rows = self._rows(select(keys.party, keys.active).where(keys.address == address))
         return (rows[0].party, rows[0].active) if rows else None
+
+    def equivocations(self, addresses: Collection[bytes]) -> dict[bytes, int]:
+        """Return the first log index by which each key had signed two owners for one token."""
+        with self._engine.connect() as connection:
+            return _equivocations(connection, addresses)
 
     def head(self, size: int | None) -> Head | None:
         """Return the published head of a size, or the greatest."""
@@ -213,6 +248,11 @@ class SqlReadStore:
             unsequenced_ms=next(iter(waiting), None),
             unfinal_ms=min(waiting + logged, default=None),
         )
+
+
+def _equivocations(connection: Connection, addresses: Collection[bytes]) -> dict[bytes, int]:
+    rows = connection.execute(_EQUIVOCATIONS, {"addresses": list(addresses)})
+    return {row.address: row.log_index for row in rows}
 
 
 def _span(capture_id: bytes) -> dict[str, bytes]:

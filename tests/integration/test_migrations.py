@@ -13,11 +13,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.bootstrap import Node
 from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
+    case_tables,
     custody_tables,
     erasure_tables,
     map_tables,
     query_tables,
     subscription_tables,
+    token_tables,
 )
 from ledger.store.database import MIGRATIONS, migrate
 from ledger.store.log_store import SqlLogStore

@@ -3,11 +3,13 @@
 from alembic import context
 
 from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
+    case_tables,
     custody_tables,
     erasure_tables,
     map_tables,
     query_tables,
     subscription_tables,
+    token_tables,
 )
 from ledger.store.tables import metadata
 
