@@ -153,6 +153,7 @@ def _item(item: Item, sizes: Sizes) -> schemas.Item:
                     "op": event.op.name,
                     "time": schemas.iso_time(event.time_ms),
                     "state": sizes.state(event.index),
+                    "erased_by": event.tombstone,
                 }
             )
             for event in item.events
