@@ -7,7 +7,7 @@ would not produce.
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NewType
+from typing import Any, NewType
 
 from ledger.core.errors import MalformedError
 from ledger.core.jcs import canonical_json
@@ -170,6 +170,15 @@ def decode_event(entry: bytes) -> EventEntry:
         to_owner=owner, to_possessor=possessor, refers=refers, row_count=row_count,
         event_root=event_root, item_count=item_count, items_root=items_root,
     )  # fmt: skip
+
+
+def event_fields(entry: bytes) -> tuple[Any, ...]:
+    """Return the fields of an event entry of the log, in their order behind the kind.
+
+    They are op, flags, zero, time, signer, party, on_behalf_of, to_owner, to_possessor, refers, row
+    count, event root, item count, items root; nothing is checked: what the log holds was.
+    """
+    return _EVENT.unpack(entry)[2:]
 
 
 def decode_fact(entry: bytes) -> FactEntry:

@@ -1,11 +1,162 @@
-"""The custody part of integration: states and findings of the items that new entries touch."""
+"""The custody part of integration: facts of contents, states, stays and findings of items.
 
+Everything that it writes is a function of the log and of the rules; when it is written is not: an
+item may be evaluated any number of times. Time is that of the last clock entry. A clock entry only
+begins a batch, so on a log where nothing is submitted no grace ends.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
+
+import orjson
+
+from ledger.core.custody.coordinates import coordinates
+from ledger.core.custody.facts import event_facts
 from ledger.core.custody.fold import fold
-from ledger.service.integration_ports import IntegrationTransaction
+from ledger.core.custody.ground import Ground, Place
+from ledger.core.custody.settings import DEFAULT_SETTINGS, RuleSettings
+from ledger.core.custody.stays import stays
+from ledger.core.epcis.read import read_document
+from ledger.core.errors import MalformedError
+from ledger.service.custody_ports import CustodyProgress, CustodyTransaction, StayRow
+from ledger.service.finding_changes import (
+    LOOKED_AGAIN,
+    SETTINGS_CHANGED,
+    closing_reason,
+    finding_changes,
+)
+
+# Entries whose contents are held at once: some 2 MB, were they not of 5,000 packs each.
+CONTENTS = 1_000
+# Items that are folded at once, with their containers: bounds memory.
+ITEMS = 4_000
+# Items that one transaction evaluates though no entry names them, and entries of an older release
+# that it reads: bounds how long intake waits for changed settings.
+REVISITED = 20_000
+_ERASED = "The content that it rested on is erased."
 
 
-def integrate_custody(transaction: IntegrationTransaction, start: int, end: int) -> None:
-    """Evaluate every item whose custody entries [start, end) may change."""
-    touched = transaction.touched_items(start, end)
-    outcome = fold(transaction.histories(touched), touched, transaction.unjudged(touched))
-    transaction.write_custody(touched, outcome.states, outcome.findings)
+def integrate_custody(
+    transaction: CustodyTransaction, start: int, end: int, rules: RuleSettings = DEFAULT_SETTINGS
+) -> int:
+    """Evaluate every item whose custody entries [start, end) may change, and some that wait.
+
+    Returns:
+        How many items were evaluated that no entry touched; where start is end and it is 0,
+        everything is done.
+    """
+    progress = transaction.custody_progress()
+    if progress.rules_digest != rules.digest():
+        progress = progress._replace(rules_digest=rules.digest(), revised_to=b"")
+    evaluation = _Evaluation(transaction, start, end, rules)
+    progress, concerned = _take_in(transaction, progress, start, end)
+    erased = transaction.forget_erased(start, end)
+    if transaction.forget_places(start, end):
+        _read_places(transaction, 0, end)  # another document may tell the same
+    concerned |= transaction.find_namesakes(start, end)
+    evaluation.items([*transaction.touched_items(start, end), *concerned], LOOKED_AGAIN)
+    evaluation.items(erased, _ERASED)
+    waiting = transaction.waiting_items(evaluation.as_of_ms, REVISITED)
+    evaluation.items(waiting, LOOKED_AGAIN)
+    progress, revised = _revise(transaction, progress, evaluation)
+    transaction.set_custody_progress(progress)
+    return len(waiting) + revised
+
+
+def _take_in(
+    transaction: CustodyTransaction, progress: CustodyProgress, start: int, end: int
+) -> tuple[CustodyProgress, set[bytes]]:
+    """Read what new contents say. An older release left entries unread: they are taken up first."""
+    first = progress.facts_to
+    stop = end if first == start else min(end, first + REVISITED)
+    concerned: set[bytes] = set()
+    for begin in range(first, stop, CONTENTS):
+        until = min(begin + CONTENTS, stop)
+        contents = transaction.contents(begin, until)
+        transaction.write_facts(
+            [(index, event_facts(orjson.loads(content))) for index, content in contents]
+        )
+        _read_places(transaction, begin, until)
+    if first < start:
+        concerned |= transaction.find_namesakes(first, stop)
+        if stop == end:
+            progress = progress._replace(revised_to=b"")
+    return progress._replace(facts_to=max(stop, first)), concerned
+
+
+def _read_places(transaction: CustodyTransaction, start: int, end: int) -> None:
+    for begin in range(start, end, CONTENTS):
+        for submission_id, raw in transaction.documents(begin, min(begin + CONTENTS, end)):
+            transaction.add_places(submission_id, _coordinates(raw))
+
+
+def _coordinates(raw: bytes) -> dict[str, tuple[float, float]]:
+    try:
+        return coordinates(read_document(raw).members)
+    except MalformedError:
+        return {}  # read when it was captured, by rules that have changed since
+
+
+def _revise(
+    transaction: CustodyTransaction, progress: CustodyProgress, evaluation: "_Evaluation"
+) -> tuple[CustodyProgress, int]:
+    """Evaluate the next items that were judged by other rules."""
+    if progress.revised_to is None:
+        return progress, 0
+    keys = transaction.items_after(progress.revised_to, REVISITED)
+    evaluation.items(keys, SETTINGS_CHANGED)
+    reached = keys[-1] if len(keys) == REVISITED else None
+    return progress._replace(revised_to=reached), len(keys)
+
+
+class _Evaluation:
+    """Evaluates items as of the end of a transaction, each once."""
+
+    def __init__(
+        self, transaction: CustodyTransaction, start: int, end: int, rules: RuleSettings
+    ) -> None:
+        self._transaction = transaction
+        self._start, self._end, self._rules = start, end, rules
+        self._done: set[bytes] = set()
+        self.as_of_ms = transaction.clock_before(end)
+
+    def items(self, keys: Iterable[bytes], reason: str) -> None:
+        """Evaluate items; reason is that of findings which close by no new entry."""
+        waiting = iter(dict.fromkeys(key for key in keys if key not in self._done))
+        while chunk := list(islice(waiting, ITEMS)):
+            self._done.update(chunk)
+            self._chunk(chunk, reason)
+
+    def _chunk(self, keys: Sequence[bytes], reason: str) -> None:
+        transaction = self._transaction
+        histories = transaction.histories(keys)
+        seen = {
+            step.facts.place for steps in histories.values() for step in steps if step.facts
+        } - {""}
+        ground = Ground(
+            as_of_ms=self.as_of_ms,
+            settings=self._rules,
+            places={path: Place(*at) for path, at in transaction.places(seen).items()},
+        )
+        outcome = fold(histories, keys, transaction.unjudged(keys), ground)
+        due = {key: at for key, at in outcome.due.items() if at > self.as_of_ms}
+        transaction.write_states(outcome.states, due)
+        transaction.write_stays(
+            keys,
+            [
+                StayRow(
+                    one.child, one.from_index, one.parent, one.from_ms, one.to_index, one.to_ms,
+                    one.is_followed,
+                )
+                for one in stays(histories, keys)
+            ],
+        )  # fmt: skip
+        why: Callable[[bytes], str] = partial(
+            closing_reason, histories, start=self._start, otherwise=reason
+        )
+        changes = finding_changes(transaction.open_findings(keys), outcome.findings, why)
+        if changes:
+            transaction.write_findings(
+                changes, self._end - 1, self.as_of_ms, self._rules.findings_cap
+            )

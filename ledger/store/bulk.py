@@ -1,8 +1,9 @@
-"""COPY: the only way in which rows come in bulk."""
+"""COPY, the only way in which rows come in bulk; and plain tuples, the way they go."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from psycopg import Connection as Driver
 from sqlalchemy import Connection, Table
 
 
@@ -18,14 +19,28 @@ def copy_into(
     rows: Iterable[Sequence[Any]],
 ) -> None:  # fmt: skip
     """Copy rows in binary form into named columns of a table or temporary table."""
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise TypeError("the connection is closed")
     statement = f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+    with driver_of(connection).cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(types)
         for row in rows:
             copy.write_row(row)
+
+
+def driver_of(connection: Connection) -> Driver:
+    """Return psycopg's own connection."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, Driver):
+        raise TypeError("the connection is closed, or not psycopg's")
+    return driver
+
+
+def fetch_rows(connection: Connection, query: str, *values: object) -> list[Any]:
+    """Return the rows of a query in psycopg's own spelling, as tuples, over a binary cursor.
+
+    A row object of SQLAlchemy costs as much as what is done with a row of custody.
+    """
+    with driver_of(connection).cursor(binary=True) as cursor:
+        return list(cursor.execute(query.encode(), values).fetchall())
 
 
 _TYPES = {

@@ -1,215 +1,185 @@
-"""Custody in PostgreSQL: which items entries touch, their steps, and the derived tables."""
+"""Custody in PostgreSQL: which items entries touch, their states, stays, and what waits.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+What a container does is stored of the container alone. An entry of a pallet touches, of all that is
+inside, only what did something by itself since it was packed: `stays` is read downwards along
+`is_followed`, so that a pallet of thousands that just moves costs one look into an index.
+"""
 
-from sqlalchemy import Connection, text
+from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 
-from ledger.core.custody.findings import Finding
+from sqlalchemy import text
+
 from ledger.core.custody.state import ItemState
-from ledger.core.custody.steps import MAX_NESTING, Step
-from ledger.core.entries import FLAG_UNPACK_ALL, EventEntry, Op, decode_event
+from ledger.core.custody.steps import MAX_NESTING
+from ledger.core.entries import FLAG_UNPACK_ALL, Op
+from ledger.service.custody_ports import CustodyProgress, StayRow
 from ledger.store.bulk import copy_into
-from ledger.store.outbox import announce_findings
+from ledger.store.finding_store import FindingTables
 
-# The fold follows containers MAX_NESTING deep; what it asks for must have been read.
-MAX_DEPTH = MAX_NESTING + 1
-# Operations that change nothing for what is inside a container and is not named beside it.
-_QUIET = [Op.COMMISSION, Op.OBSERVE, Op.PACK, Op.UNPACK]
-_STATE_COLUMNS = (
-    "item_key", "status", "holder", "shipped_to", "container", "last_index", "last_time",
-)  # fmt: skip
-_STATE_TYPES = ("bytea", "text", "bytea", "bytea", "bytea", "int8", "int8")
+_STATES = {
+    "item_key": "bytea", "status": "text", "holder": "bytea", "shipped_to": "bytea",
+    "container": "bytea", "last_index": "int8", "last_time": "int8", "condition": "text",
+    "due_ms": "int8",
+}  # fmt: skip
+_STAYS = {
+    "child": "bytea", "from_index": "int8", "parent": "bytea", "from_ms": "int8",
+    "to_index": "int8", "to_ms": "int8", "is_followed": "bool",
+}  # fmt: skip
+# Bytes 5, 6 and 8 to 16 of an entry: operation, flags, event time.
+_NAMED = f"""
+    SELECT r.item_key, min(r.log_index) AS first, min(CASE WHEN get_byte(e.entry, 5) = {Op.VOID:d}
+            THEN 0 ELSE ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
+        END) AS since,
+        bool_or(r.role = 1) AS holds,
+        bool_or(r.role = 1 AND get_byte(e.entry, 6) & {FLAG_UNPACK_ALL:d} <> 0) AS frees
+    FROM item_rows r JOIN log_entries e USING (log_index)
+    WHERE r.log_index >= %s AND r.log_index < %s AND r.role <> 5
+    GROUP BY r.item_key ORDER BY first
+"""  # noqa: S608 -- numbers of our own
+# A VOID counts from the beginning: what it takes back may be as old as that.
+_INSIDE = f"""
+    WITH RECURSIVE moved AS (
+        SELECT * FROM unnest(%s::bytea[], %s::int8[], %s::bool[]) AS m (key, since, frees)
+    ), inside AS (
+        SELECT s.child, m.since, 1 AS depth FROM moved m JOIN stays s ON s.parent = m.key
+            AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= m.since)
+        UNION
+        SELECT s.child, i.since, depth + 1 FROM inside i JOIN stays s ON s.parent = i.child
+            AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= i.since)
+            WHERE depth < {MAX_NESTING:d}
+    )
+    SELECT child FROM inside
+    UNION
+    SELECT s.child FROM moved m JOIN stays s ON s.parent = m.key
+        AND (s.to_ms IS NULL OR s.to_ms >= m.since) WHERE m.frees
+"""  # noqa: S608 -- numbers of our own
+_CLASSES = """
+    SELECT DISTINCT item_key FROM item_rows
+    WHERE log_index >= %s AND log_index < %s AND role = 5 ORDER BY item_key
+"""
+_DUE = """
+    SELECT item_key FROM item_states WHERE due_ms <= %s ORDER BY due_ms, item_key LIMIT %s
+"""
+_NO_LONGER_DUE = "UPDATE item_states SET due_ms = NULL WHERE item_key = ANY(%s)"
+_WAITING = """
+    DELETE FROM custody_waiting WHERE item_key IN
+        (SELECT item_key FROM custody_waiting ORDER BY item_key LIMIT %s) RETURNING item_key
+"""
+_AFTER = """
+    SELECT item_key FROM (
+        (SELECT item_key FROM item_states WHERE item_key > %s ORDER BY item_key LIMIT %s)
+        UNION
+        (SELECT DISTINCT item_key FROM custody_quantities WHERE item_key > %s
+            ORDER BY item_key LIMIT %s)
+    ) known ORDER BY item_key LIMIT %s
+"""
+_CLOCK = """
+    SELECT ('x' || encode(substring(entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
+    FROM log_entries WHERE kind = 10 AND log_index < %s ORDER BY log_index DESC LIMIT 1
+"""
+_SCRATCH = text(
+    "CREATE TEMP TABLE IF NOT EXISTS new_states (LIKE item_states) ON COMMIT DELETE ROWS"
+)
+_SET = ", ".join(f"{name} = n.{name}" for name in list(_STATES)[1:])
+_OLD, _NEW = (", ".join(f"{table}.{name}" for name in list(_STATES)[1:]) for table in ("s", "n"))
+_UPDATE = text(
+    f"UPDATE item_states s SET {_SET} FROM new_states n"  # noqa: S608 -- names of our own
+    f" WHERE s.item_key = n.item_key AND ({_OLD}) IS DISTINCT FROM ({_NEW})"
+)
+_INSERT = text(
+    "INSERT INTO item_states SELECT * FROM new_states n"
+    " WHERE NOT EXISTS (SELECT 1 FROM item_states s WHERE s.item_key = n.item_key)"
+)
+_STAYS_OF = f"SELECT {', '.join(_STAYS)} FROM stays WHERE child = ANY(%s)"  # noqa: S608
+_MOVED_OUT = "DELETE FROM stays WHERE child = ANY(%s)"
 
 
-class CustodyTables:
+class CustodyTables(FindingTables):
     """The custody part of an integration transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Take a connection inside a transaction."""
-        self._connection = connection
+    def custody_progress(self) -> CustodyProgress:
+        """Return how far custody is made."""
+        (row,) = self._fetch("SELECT rules_digest, revised_to, facts_to FROM custody_progress")
+        return CustodyProgress(*row)
 
-    def touched_items(self, start: int, end: int) -> set[bytes]:
-        """Return the items whose custody entries [start, end) may change.
+    def set_custody_progress(self, progress: CustodyProgress) -> None:
+        """Set how far custody is made."""
+        self._run(
+            "UPDATE custody_progress SET rules_digest = %s, revised_to = %s, facts_to = %s",
+            *progress,
+        )
 
-        These are the items that the entries name and, where a container did more than being
-        packed or seen, or got an entry older than its last, everything ever packed in it.
+    def clock_before(self, end: int) -> int:
+        """Return the time of the last clock entry below end, 0 when there is none."""
+        rows = self._fetch(_CLOCK, end)
+        return rows[0][0] if rows else 0
+
+    def touched_items(self, start: int, end: int) -> list[bytes]:
+        """Return the items whose custody entries [start, end) may change, as they are named.
+
+        These are the items that the entries name, and what is concerned inside of them: what did
+        something by itself while it was there, at the time of the entry or later, and what an
+        unpack-all takes out.
         """
-        named = self._connection.execute(
-            text(
-                "SELECT r.item_key, bool_or(get_byte(e.entry, 5) <> ALL(:quiet)"
-                " OR get_byte(e.entry, 6) & :all = :all OR s.last_time >"
-                " ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint)"
-                " AS reaches_inside"
-                " FROM item_rows r JOIN log_entries e USING (log_index)"
-                " LEFT JOIN item_states s USING (item_key)"
-                " WHERE r.log_index >= :start AND r.log_index < :end AND r.role <> 5"
-                " GROUP BY r.item_key"
-            ),
-            {"start": start, "end": end, "all": FLAG_UNPACK_ALL, "quiet": _QUIET},
-        ).all()
-        touched = {row.item_key for row in named}
-        inside = {row.item_key for row in named if row.reaches_inside}
-        for _ in range(MAX_DEPTH):
-            inside = self._children(inside) - touched if inside else set()
-            touched |= inside
-        return touched
+        named = self._fetch(_NAMED, start, end)
+        touched = dict.fromkeys(row[0] for row in named)
+        # An item that never held another has nothing inside.
+        keys, _, since, _, frees = zip(*named, strict=True) if named else ((), (), (), (), ())
+        inside = self._fetch(_INSIDE, list(keys), list(since), list(frees)) if keys else []
+        return [*(touched | dict.fromkeys(sorted(key for (key,) in inside)))]
 
-    def _children(self, parents: Collection[bytes]) -> set[bytes]:
-        rows = self._connection.execute(
-            text(
-                "SELECT DISTINCT c.item_key FROM item_rows p JOIN item_rows c USING (log_index)"
-                " WHERE p.item_key = ANY(:parents) AND p.role = 1 AND c.role = 2"
-            ),
-            {"parents": list(parents)},
-        )
-        return {row.item_key for row in rows}
+    def touched_classes(self, start: int, end: int) -> list[bytes]:
+        """Return the classes that entries [start, end) name."""
+        return [key for (key,) in self._fetch(_CLASSES, start, end)]
 
-    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
-        """Return the keys that custody rules do not judge: classes, assets and foreign names."""
-        rows = self._connection.execute(
-            text(
-                "SELECT item_key FROM items WHERE item_key = ANY(:keys)"
-                " AND path !~ '^/(00/|01/[0-9]{14}/(21|235)/|8006/[0-9]{18}/21/)'"
-            ),
-            {"keys": list(keys)},
-        )
-        return {row.item_key for row in rows}
+    def waiting_items(self, as_of_ms: int, limit: int) -> list[bytes]:
+        """Return items that are due by as_of_ms or wait for a new look, and let them wait no more.
 
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
-        found: dict[bytes, list[Step]] = {}
-        entries: dict[int, tuple[bytes, EventEntry]] = {}
-        wanted = set(keys)
-        for _ in range(MAX_DEPTH):
-            if not wanted:
-                break
-            found |= self._steps(wanted, entries)
-            parents = {parent for key in wanted for step in found[key] for parent in step.parents}
-            wanted = parents - found.keys()
-        return found
+        Who takes them evaluates them in this transaction.
+        """
+        due = [key for (key,) in self._fetch(_DUE, as_of_ms, limit)]
+        if due:
+            self._run(_NO_LONGER_DUE, due)
+        waiting = [key for (key,) in self._fetch(_WAITING, limit)]
+        return [*dict.fromkeys(due + waiting)]
 
-    def _steps(
-        self, keys: set[bytes], entries: dict[int, tuple[bytes, EventEntry]]
-    ) -> dict[bytes, list[Step]]:
-        rows = self._connection.execute(
-            text(
-                "SELECT item_key, log_index, role FROM item_rows WHERE item_key = ANY(:keys)"
-                " ORDER BY log_index"
-            ),
-            {"keys": list(keys)},
-        ).all()
-        indexes = {row.log_index for row in rows}
-        self._read_entries(indexes - entries.keys(), entries)
-        families = self._families(indexes)
-        steps: dict[bytes, list[Step]] = {key: [] for key in keys}
-        for key, index, role in rows:
-            leaf_hash, entry = entries[index]
-            parents, lists_children = families.get(index, ((), False))
-            steps[key].append(
-                Step(
-                    log_index=index,
-                    leaf_hash=leaf_hash,
-                    time_ms=entry.time_ms,
-                    op=entry.op,
-                    flags=entry.flags,
-                    party=entry.on_behalf_of,
-                    to_owner=entry.to_owner,
-                    to_possessor=entry.to_possessor,
-                    refers=entry.refers,
-                    role=role,
-                    item=key,
-                    parents=parents if role != 1 else (),
-                    lists_children=lists_children,
-                )
-            )
-        return steps
+    def items_after(self, key: bytes, limit: int) -> list[bytes]:
+        """Return the next items and classes that have custody, by key."""
+        return [one for (one,) in self._fetch(_AFTER, key, limit, key, limit, limit)]
 
-    def _read_entries(
-        self, indexes: Collection[int], entries: dict[int, tuple[bytes, EventEntry]]
-    ) -> None:
-        rows = self._connection.execute(
-            text("SELECT log_index, leaf_hash, entry FROM log_entries WHERE log_index = ANY(:all)"),
-            {"all": list(indexes)},
-        )
-        for row in rows:
-            entries[row.log_index] = (row.leaf_hash, decode_event(row.entry))
-
-    def _families(self, indexes: Collection[int]) -> dict[int, tuple[tuple[bytes, ...], bool]]:
-        """Return, for entries that name a parent, the parents and whether children are listed."""
-        rows = self._connection.execute(
-            text(
-                "SELECT log_index, array_agg(item_key) FILTER (WHERE role = 1) AS parents,"
-                " bool_or(role = 2) AS lists_children FROM item_rows"
-                " WHERE log_index = ANY(:all) GROUP BY log_index HAVING bool_or(role = 1)"
-            ),
-            {"all": list(indexes)},
-        )
-        return {row.log_index: (tuple(row.parents), row.lists_children) for row in rows}
-
-    def write_custody(
-        self,
-        keys: Collection[bytes],
-        states: Mapping[bytes, ItemState],
-        found: Sequence[Finding],
-    ) -> None:
-        """Replace states and findings of keys; feeds are told of findings in the same commit."""
+    def write_states(self, states: Mapping[bytes, ItemState], due: Mapping[bytes, int]) -> None:
+        """Write the states that are not stored yet as they are."""
         connection = self._connection
-        given = {"keys": list(keys)}
-        connection.execute(text("DELETE FROM item_states WHERE item_key = ANY(:keys)"), given)
-        replaced = connection.execute(
-            text("DELETE FROM findings WHERE item_key = ANY(:keys) RETURNING *"), given
-        ).all()
-        announce_findings(connection, replaced, found)
-        copy_into(
-            connection,
-            "item_states",
-            _STATE_COLUMNS,
-            _STATE_TYPES,
-            [
-                (k, s.status.value, s.holder, s.shipped_to, s.container, s.last_index, s.last_time)
-                for k, s in states.items()
-            ],
-        )
-        copy_into(
-            connection,
-            "findings",
+        connection.execute(_SCRATCH)
+        connection.execute(text("TRUNCATE new_states"))
+        rows = [
             (
-                "item_key",
-                "code",
-                "severity",
-                "finding_class",
-                "detail",
-                "evidence",
-                "backdated",
-                "opened_index",
-                "opened_ms",
-                "changed_index",
-            ),
-            (
-                "bytea",
-                "text",
-                "text",
-                "text",
-                "text",
-                "int8[]",
-                "bool",
-                "int8",
-                "int8",
-                "int8",
-            ),
-            [
-                (
-                    f.item,
-                    f.code.value,
-                    f.severity.value,
-                    f.finding_class.value,
-                    f.detail,
-                    list(f.evidence),
-                    False,
-                    f.evidence[-1],
-                    0,
-                    f.evidence[-1],
-                )
-                for f in found
-            ],
-        )
+                k, s.status.value, s.holder, s.shipped_to, s.container, s.last_index, s.last_time,
+                s.condition or None, due.get(k),
+            )
+            for k, s in states.items()
+        ]  # fmt: skip
+        copy_into(connection, "new_states", list(_STATES), list(_STATES.values()), rows)
+        connection.execute(_UPDATE)
+        connection.execute(_INSERT)
+
+    def write_stays(self, keys: Collection[bytes], rows: Iterable[StayRow]) -> None:
+        """Replace the stays of keys where they are others."""
+        stored: dict[bytes, set[StayRow]] = {
+            child: {StayRow(*row) for row in group}
+            for child, group in groupby(
+                sorted(self._fetch(_STAYS_OF, list(keys))), key=itemgetter(0)
+            )
+        }
+        made: dict[bytes, set[StayRow]] = {}
+        for row in rows:
+            made.setdefault(row.child, set()).add(row)
+        changed = [key for key in made.keys() | stored.keys() if made.get(key) != stored.get(key)]
+        if changed:
+            self._run(_MOVED_OUT, changed)
+            copy_into(
+                self._connection, "stays", list(_STAYS), list(_STAYS.values()),
+                [row for key in changed for row in sorted(made.get(key, ()))],
+            )  # fmt: skip

@@ -44,10 +44,11 @@ custody_facts = Table(
     Column("expiry_ms", BigInteger),
     Column("original", BigInteger),
     Column("alarm", Boolean, nullable=False),
-    Column("readings", Text),
+    Column("more", Text),
     Index("ix_custody_facts_place", "place"),
+    Index("ix_custody_facts_original", "original", postgresql_where=text("original IS NOT NULL")),
     comment="What the content of an event tells custody; gone when the content is erased. "
-    "original: the event that had its eventID first, with other content. readings: JSON.",
+    "original: the event that had its eventID first, with other content. more: JSON, if any.",
 )
 
 custody_quantities = Table(

@@ -4,20 +4,25 @@ Without a feed nothing is written. Ids are given under a lock that lasts until t
 whoever has read up to an id has missed none below it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, text
 
-from ledger.core.custody.findings import Finding
 from ledger.core.times import format_time
+from ledger.service.case_ports import News, case_news
+from ledger.service.custody_ports import FindingChange
 
 _HAS_FEEDS = text("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE kind = 'feed')")
 # Arbitrary; held from the first id of a transaction to its commit.
 _LOCK = text("SELECT pg_advisory_xact_lock(7956010112)")
 _ADD = text("INSERT INTO notifications (type, data) VALUES (:type, :data)")
 _PATHS = text("SELECT item_key, path FROM items WHERE item_key = ANY(:keys)")
+_MUTED = text("""
+    SELECT item_key, code FROM cases WHERE item_key = ANY(:keys) AND muted_until > :at
+""")
 _ANCHOR = text("""
     SELECT size, chain_id, tx_hash, state, block_number, block_hash FROM anchors
     WHERE id = :id FOR UPDATE
@@ -26,29 +31,63 @@ _IN_A_BLOCK = ("mined", "safe", "final")
 
 
 def announce_findings(
-    connection: Connection, before: Sequence[Any], found: Sequence[Finding]
+    connection: Connection,
+    changes: Sequence[FindingChange],
+    number: Counter[tuple[str, str]],
+    at_ms: int,
+    cap: int,
 ) -> None:
-    """Tell of findings that opened, changed or closed; `before` are the rows that were replaced."""
-    old = {(row.item_key, row.code): _of_row(row) for row in before}
-    new = {(one.item, one.code.value): _of_finding(one) for one in found}
+    """Tell of findings that opened, changed or closed, at at_ms by the sequencer's clock.
+
+    Of one change and code `cap` are told in a transaction, `number` having been met in it before;
+    where there are more, a message tells how many.
+    """
     # Nearly always nothing: an item that moves rightly has no findings before and after.
-    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    if not changed or not _has_feeds(connection):
+    if not changes or not _has_feeds(connection):
         return
-    keys = list({item for item, _ in changed})
+    changes = _unmuted(connection, changes, at_ms)
+    told: list[FindingChange] = []
+    untold: Counter[tuple[str, str]] = Counter()
+    for one in changes:
+        kind = (one.change.value, one.finding.code)
+        number[kind] += 1
+        if number[kind] <= cap:
+            told.append(one)
+        else:
+            untold[kind] += 1
+    keys = list({one.finding.item for one in told})
     paths = {row.item_key: row.path for row in connection.execute(_PATHS, {"keys": keys})}
+    messages = [
+        _message(f"finding.{one.change}", at_ms, _told(one, paths[one.finding.item]))
+        for one in told
+    ]
+    messages += [
+        _message("finding.truncated", at_ms, {"code": code, "change": change, "untold": count})
+        for (change, code), count in sorted(untold.items())
+    ]
+    _add(connection, messages)
+
+
+def _unmuted(
+    connection: Connection, changes: Sequence[FindingChange], at_ms: int
+) -> list[FindingChange]:
+    """Leave out what nobody wants to be told of, up to the end of its mute."""
+    keys = list({one.finding.item for one in changes})
+    rows = connection.execute(_MUTED, {"keys": keys, "at": at_ms})
+    muted = {(row.item_key, row.code) for row in rows}
+    return [one for one in changes if (one.finding.item, one.finding.code) not in muted]
+
+
+def announce_cases(connection: Connection, news: Sequence[News]) -> None:
+    """Tell of what became of cases, each with the entry that did it, if one did."""
+    if not news or not _has_feeds(connection):
+        return
     clock_ms = connection.execute(text("SELECT clock_ms FROM log_state")).scalar_one()
+    keys = list({one.row.item_key for one in news})
+    paths = {row.item_key: row.path for row in connection.execute(_PATHS, {"keys": keys})}
     _add(
         connection,
-        [
-            _message(
-                "finding."
-                + ("opened" if key not in old else "changed" if key in new else "closed"),
-                clock_ms,
-                {"item": paths[key[0]], "item_key": key[0].hex(), **(new.get(key) or old[key])},
-            )
-            for key in changed
-        ],
+        [_message(one.kind, clock_ms, case_news(one, paths[one.row.item_key])) for one in news],
     )
 
 
@@ -91,16 +130,15 @@ def _message(kind: str, time_ms: int, data: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, "data": orjson.dumps(body)}
 
 
-def _of_row(row: Any) -> dict[str, Any]:  # noqa: ANN401 -- a row of findings
-    return {
-        "code": row.code, "severity": row.severity, "class": row.finding_class,
-        "evidence": list(row.evidence), "detail": row.detail,
+def _told(one: FindingChange, path: str) -> dict[str, Any]:
+    finding = one.finding
+    data: dict[str, Any] = {
+        "item": path, "item_key": finding.item.hex(), "code": finding.code,
+        "severity": finding.severity, "class": finding.finding_class,
+        "evidence": list(finding.evidence), "detail": finding.detail,
     }  # fmt: skip
-
-
-def _of_finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code.value, "severity": finding.severity.value,
-        "class": finding.finding_class.value, "evidence": list(finding.evidence),
-        "detail": finding.detail,
-    }  # fmt: skip
+    if finding.backdated:
+        data["backdated"] = True
+    if one.reason:
+        data["reason"] = one.reason
+    return data

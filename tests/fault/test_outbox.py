@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from ledger.core.custody.findings import Finding, FindingClass, Rule, Severity
+from ledger.service.custody_ports import Change, FindingChange, OpenFinding
 from ledger.store.outbox import announce_anchor, announce_findings
 from tests.fakes.chain import FakeChain
 from tests.fakes.trap import Killed, Trap, When
@@ -114,20 +115,20 @@ def test_a_crash_of_the_integration_tells_it_once(fed: Plant, when: When) -> Non
 
 def test_ids_are_committed_in_order(fed: Plant) -> None:
     first, second, done = Process(fed), Process(fed), threading.Event()
-    finding = Finding(
-        code=Rule.NOT_COMMISSIONED, severity=Severity.HIGH, finding_class=FindingClass.SUSPICIOUS,
-        item=bytes(32), evidence=(1,), detail="x",
-    )  # fmt: skip
+    finding = OpenFinding(
+        bytes(32), "NOT_COMMISSIONED", "high", "suspicious", "x", (1,), backdated=False
+    )
+    opened = [FindingChange(Change.OPENED, finding)]
 
     def late() -> None:
         with second.engine.begin() as connection:
-            announce_findings(connection, [], [finding])
+            announce_findings(connection, opened, Counter(), 0, cap=10)
         done.set()
 
     with first.engine.begin() as connection:
         connection.execute(text("INSERT INTO items VALUES (:key, '/x')"), {"key": bytes(32)})
     with first.engine.begin() as connection:
-        announce_findings(connection, [], [finding])
+        announce_findings(connection, opened, Counter(), 0, cap=10)
         thread = threading.Thread(target=late)
         thread.start()
         # The second waits for the commit of the first: whoever reads sees no gap that fills later.

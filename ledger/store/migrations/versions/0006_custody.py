@@ -56,12 +56,19 @@ def _content() -> None:
         sa.Column("expiry_ms", sa.BigInteger(), nullable=True),
         sa.Column("original", sa.BigInteger(), nullable=True),
         sa.Column("alarm", sa.Boolean(), nullable=False),
-        sa.Column("readings", sa.Text(), nullable=True),
+        sa.Column("more", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("log_index", name=op.f("pk_custody_facts")),
         comment="What the content of an event tells custody; gone when the content is erased."
-        " original: the event that had its eventID first, with other content. readings: JSON.",
+        " original: the event that had its eventID first, with other content. more: JSON, if any.",
     )
     op.create_index("ix_custody_facts_place", "custody_facts", ["place"], unique=False)
+    op.create_index(
+        "ix_custody_facts_original",
+        "custody_facts",
+        ["original"],
+        unique=False,
+        postgresql_where=sa.text("original IS NOT NULL"),
+    )
     op.create_table(
         "custody_quantities",
         sa.Column("item_key", sa.LargeBinary(), nullable=False),
