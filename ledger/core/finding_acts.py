@@ -3,15 +3,19 @@
 Nobody closes a case quietly: an act is an entry of the log like any other, with signer and index.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ledger.core.commitment import SECRET_LENGTH
 from ledger.core.custody.findings import Rule
 from ledger.core.entries import Address, FactEntry, Kind
 from ledger.core.errors import MalformedError
+from ledger.core.facts import LogIdentity, facts_digest
 from ledger.core.identifiers import canonical_path
+from ledger.core.signatures import address_of, sign
 from ledger.core.strict_json import JsonValue
+from ledger.core.submission import DOC_SALT_LENGTH, SignedEvent, Submission, format_submission
 
 # A sentence, not a report: the report lies where the note points to.
 MAX_TEXT = 200
@@ -85,6 +89,25 @@ class FindingAct:
         )  # fmt: skip
         parse_finding_act(entry)
         return entry
+
+
+def submit_acts(
+    private_key: bytes, party: bytes, identity: LogIdentity, acts: Sequence[FindingAct], at_ms: int
+) -> bytes:
+    """Return acts as one submission, signed by a key of the party that acts.
+
+    Raises:
+        MalformedError: A member breaks its rule.
+    """
+    signer = address_of(private_key)
+    entries = [act.entry(at_ms, signer, party).encode() for act in acts]
+    signature = sign(private_key, facts_digest(identity, entries, at_ms))
+    events = [SignedEvent(entry=one, event_secret=bytes(SECRET_LENGTH)) for one in entries]
+    return format_submission(
+        Submission(
+            events=events, doc_salt=bytes(DOC_SALT_LENGTH), issued_at=at_ms, signature=signature
+        )
+    )
 
 
 def parse_finding_act(entry: FactEntry) -> FindingAct:
