@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ledger.core.custody.settings import DEFAULT_SETTINGS, RuleSettings, parse_rule_settings
 from ledger.core.errors import MalformedError
 
 PREFIX = "UNBROKEN_"
@@ -60,6 +61,7 @@ class Settings:
         webhook_allow_http: Whether receivers of webhooks may be called without TLS.
         webhook_allow_private: Whether receivers may stand in a private network.
         guessing_limit: Failing look-ups within an hour that make a finding; 0 none ever.
+        rules: TOML file of the custody rules' settings; None leaves them as they are.
     """
 
     home: Path
@@ -76,6 +78,7 @@ class Settings:
     webhook_allow_http: bool = False
     webhook_allow_private: bool = False
     guessing_limit: int = 30
+    rules: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -149,6 +152,22 @@ def read_settings() -> Settings:
     return Settings.from_environment(os.environ)
 
 
+def read_rules(settings: Settings) -> RuleSettings:
+    """Read the settings of the custody rules, the ledger's own where no file is set.
+
+    Raises:
+        SettingError: The file cannot be read.
+        MalformedError: It holds something else.
+    """
+    if settings.rules is None:
+        return DEFAULT_SETTINGS
+    try:
+        return parse_rule_settings(settings.rules.read_bytes())
+    except OSError as error:
+        rule = "is a file that can be read"
+        raise SettingError("UNBROKEN_RULES", rule, str(settings.rules)) from error
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of a child process that shall run with these settings."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
@@ -181,6 +200,12 @@ def _unknown(name: str) -> str:
 def _home(name: str, text: str) -> Path:
     if not text or "\0" in text:
         raise SettingError(name, "is a folder")
+    return Path(text).expanduser().absolute()
+
+
+def _file(name: str, text: str) -> Path:
+    if not text or "\0" in text:
+        raise SettingError(name, "is a file")
     return Path(text).expanduser().absolute()
 
 
@@ -252,6 +277,7 @@ VARIABLES: Mapping[str, Callable[[str, str], object]] = {
     "UNBROKEN_KEYSTORE_PASSWORD": _password,
     "UNBROKEN_WEBHOOK_ALLOW_HTTP": _flag,
     "UNBROKEN_WEBHOOK_ALLOW_PRIVATE": _flag,
+    "UNBROKEN_RULES": _file,
     "UNBROKEN_GUESSING_LIMIT": _integer(0, MAX_GUESSING_LIMIT),
 }
 """Name of every variable and its strict parser: the whole interface to the environment."""

@@ -61,42 +61,33 @@ class FindingTables(FactTables):
             at_ms: The sequencer's clock there.
             cap: Messages of one code and change; one more tells how many others there are.
         """
-        opened = [
-            (
-                f.item,
-                f.code,
-                f.severity,
-                f.finding_class,
-                f.detail,
-                list(f.evidence),
-                f.backdated,
-                index,
-                at_ms,
-                index,
-            )
-            for change, f, _ in changes
-            if change is Change.OPENED
-        ]
-        if opened:
-            for table in ("findings", "finding_history"):
-                copy_into(
-                    self._connection, table, list(_COLUMNS), list(_COLUMNS.values()), opened
-                )  # fmt: skip
-        changed = [
-            (f.severity, f.finding_class, f.detail, list(f.evidence), f.backdated, index, f.item,
-             f.code)
-            for change, f, _ in changes
-            if change is Change.CHANGED
-        ]  # fmt: skip
+        self._open([f for change, f, _ in changes if change is Change.OPENED], index, at_ms)
+        changed = [f for change, f, _ in changes if change is Change.CHANGED]
         for statement in _CHANGED:
-            self._run_many(statement, changed)
-        closed = [one for one in changes if one.change is Change.CLOSED]
-        self._run_many(_CLOSED, [(one.finding.item, one.finding.code) for one in closed])
+            self._run_many(
+                statement,
+                [
+                    (
+                        f.severity, f.finding_class, f.detail, list(f.evidence), f.backdated, index,
+                        f.item, f.code,
+                    )
+                    for f in changed
+                ],
+            )  # fmt: skip
+        closed = [(f, reason) for change, f, reason in changes if change is Change.CLOSED]
+        self._run_many(_CLOSED, [(f.item, f.code) for f, _ in closed])
         self._run_many(
-            _ENDED,
-            [
-                (index, index, at_ms, one.reason, one.finding.item, one.finding.code)
-                for one in closed
-            ],
+            _ENDED, [(index, index, at_ms, reason, f.item, f.code) for f, reason in closed]
         )
         announce_findings(self._connection, changes, self._told, at_ms, cap)
+
+    def _open(self, opened: Sequence[OpenFinding], index: int, at_ms: int) -> None:
+        rows = [
+            (
+                f.item, f.code, f.severity, f.finding_class, f.detail, list(f.evidence),
+                f.backdated, index, at_ms, index,
+            )
+            for f in opened
+        ]  # fmt: skip
+        for table in ("findings", "finding_history") if rows else ():
+            copy_into(self._connection, table, list(_COLUMNS), list(_COLUMNS.values()), rows)
