@@ -90,7 +90,7 @@ def complete(case: Case) -> str:
         told.append(f"undisclosed but counted at index {listed(hidden)}")
         case.remarks.append(
             f"what the undisclosed entries at index {listed(hidden)} say: they are counted only, "
-            "and a packing among them would add a container"
+            "and one that packs or unpacks would change what the item was in"
         )
     unseen = _unseen_parents(case)
     for container in proof.containers:

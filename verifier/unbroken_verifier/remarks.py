@@ -48,7 +48,10 @@ def _of_events(case: Case) -> list[str]:
             f"{listed(case.unsettled)}: taken as the signer signed it"
         )
     if erased:
-        lines.append(f"what the erased rows at index {listed(erased)} said")
+        lines.append(
+            f"what the erased rows at index {listed(erased)} said: what the entry does is taken "
+            "as the signer signed it"
+        )
     return lines
 
 

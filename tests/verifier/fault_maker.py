@@ -1,0 +1,126 @@
+"""Evidence of faults, written from docs/spec/evidence.md apart from ledger and verifier."""
+
+from typing import Any, Unpack
+
+from tests.verifier import maker
+from tests.verifier.maker import (
+    CHAIN_ID,
+    CONTRACT,
+    HEAD,
+    PACK_A,
+    Changes,
+    Json,
+    Key,
+    Log,
+    Written,
+    leaf_hash,
+    path_of,
+    root_of,
+)
+from tests.verifier.story import MAKER, MAKER_KEY, PHARMACY, WHOLESALER
+
+TOKEN = bytes([7]) * 32
+
+
+def sold(log: Log, to: str, op: int = maker.HANDOFF, **changes: Unpack[Changes]) -> Written:
+    """The maker sells the pack to `to`, and spends the token."""
+    event = maker.event_of(
+        120,
+        "ObjectEvent",
+        "OBSERVE",
+        "shipping",
+        epcList=[PACK_A[0]],
+        destinationList=maker.to_owner(to),
+    )
+    settings: Changes = {"to_owner": maker.party_of(to), "spends": TOKEN, **changes}
+    return log.write(MAKER, changes.get("signed_by", MAKER_KEY), event, op, **settings)
+
+
+def handoff(log: Log, written: Written, item: str = PACK_A[1]) -> Json:
+    leaves = written.item_leaves()
+    (place,) = (n for n, (_, _, path) in enumerate(written.items) if path == item)
+    return {
+        "log_id": log.log_id.hex(),
+        "entry": log.entries[written.index].hex(),
+        "submission": log.submissions[written.index],
+        "row": {
+            "index": place,
+            "salt": written.item_salt(place).hex(),
+            "role": written.items[place][1],
+            "path": [one.hex() for one in path_of(place, leaves)],
+        },
+    }
+
+
+def double_spend(*handoffs: Json, **changes: Any) -> Json:  # noqa: ANN401
+    return {
+        "format": "unbroken/evidence/v1",
+        "kind": "double_spend",
+        "chain_id": CHAIN_ID,
+        "contract": CONTRACT.hex(),
+        "item": PACK_A[1],
+        "spends": TOKEN.hex(),
+        "handoffs": list(handoffs),
+        **changes,
+    }
+
+
+def sold_twice() -> Json:
+    """To wholesaler and pharmacy, on one log."""
+    log = Log()
+    return double_spend(*(handoff(log, sold(log, gln)) for gln in (WHOLESALER, PHARMACY)))
+
+
+def head(log: Log, size: int, leaves: list[bytes], map_root: bytes, by: Key | None = None) -> Json:
+    root = root_of(leaves[:size])
+    message = {"logId": log.log_id, "size": size, "root": root, "mapRoot": map_root}
+    domain = {"name": "Unbroken Log", "version": "1"}
+    signed = {
+        "size": size,
+        "root": root.hex(),
+        "signature": (by or log.head_key).sign(HEAD, domain, message).hex(),
+    }
+    return signed if map_root == maker.Z else {**signed, "map_root": map_root.hex()}
+
+
+def two_heads(log: Log, *heads: Json) -> Json:
+    return {
+        "format": "unbroken/evidence/v1",
+        "kind": "two_heads",
+        "log_id": log.log_id.hex(),
+        "heads": list(heads),
+    }
+
+
+LEAVES = [leaf_hash(bytes([n])) for n in range(7)]
+OTHERS = [leaf_hash(bytes([n])) for n in (0, 1, 9, 3, 4, 5, 6)]
+LOG = Log()
+
+
+def split_view() -> Json:
+    """Two heads of size 7."""
+    heads = [head(LOG, 7, leaves, bytes([5]) * 32) for leaves in (LEAVES, OTHERS)]
+    return two_heads(LOG, *heads)
+
+
+def forked(**changes: Any) -> Json:  # noqa: ANN401
+    """A head of size 3, and one of size 7 whose third entry is another."""
+    return {
+        "format": "unbroken/evidence/v1",
+        "kind": "fork",
+        "log_id": LOG.log_id.hex(),
+        "heads": [head(LOG, 3, LEAVES, maker.Z), head(LOG, 7, OTHERS, maker.Z)],
+        "root": root_of(OTHERS[:3]).hex(),
+        "proof": [one.hex() for one in consistency(3, OTHERS)],
+        **changes,
+    }
+
+
+def consistency(old: int, leaves: list[bytes], *, whole: bool = True) -> list[bytes]:
+    """RFC 9162 section 2.1.4.1."""
+    if old == len(leaves):
+        return [] if whole else [root_of(leaves)]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if old <= split:
+        return [*consistency(old, leaves[:split], whole=whole), root_of(leaves[split:])]
+    return [*consistency(old - split, leaves[split:], whole=False), root_of(leaves[:split])]
