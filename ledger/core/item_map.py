@@ -110,31 +110,30 @@ def subtree_root(keys: Sequence[bytes], leaves: Sequence[bytes], depth: int) -> 
     """
     if len(keys) < 2:  # noqa: PLR2004 -- a subtree with one leaf is that leaf
         return Subtree(ONE, leaves[0]) if keys else EMPTY
-    waiting: list[tuple[int, bytes]] = []
+    sha256, waiting = _sha256, list[tuple[int, bytes]]()
     low, node, top = int.from_bytes(keys[0]), leaves[0], KEY_BITS
-    for key, leaf in zip(keys[1:], leaves[1:], strict=True):
-        number = int.from_bytes(key)
-        parting = KEY_BITS - (low ^ number).bit_length()
+    for place in range(1, len(keys) + 1):
+        if place < len(keys):
+            number = int.from_bytes(keys[place])
+            parting = KEY_BITS - (low ^ number).bit_length()
+        else:
+            number = parting = -1
         while waiting and waiting[-1][0] > parting:
             at, left = waiting.pop()
-            node, top = _over(left, _lifted(node, low, top, at + 1)), at
-        waiting.append((parting, _lifted(node, low, top, parting + 1)))
-        low, node, top = number, leaf, KEY_BITS
-    while waiting:
-        at, left = waiting.pop()
-        node, top = _over(left, _lifted(node, low, top, at + 1)), at
+            if at + 1 < top != KEY_BITS:
+                node = _lifted(node, low, top, at + 1)
+            node, top = sha256(b"\x01" + left + node).digest(), at
+        if parting >= 0:
+            if parting + 1 < top != KEY_BITS:
+                node = _lifted(node, low, top, parting + 1)
+            waiting.append((parting, node))
+            low, node, top = number, leaves[place], KEY_BITS
     return Subtree(SEVERAL, _lifted(node, low, top, depth))
 
 
-def _over(left: bytes, right: bytes) -> bytes:
-    return _sha256(b"\x01" + left + right).digest()
-
-
 def _lifted(node: bytes, key: int, top: int, depth: int) -> bytes:
-    """Return at depth the subtree of key whose leaves lie below `top`; one leaf stays itself."""
-    if top == KEY_BITS:
-        return node
-    for bit in range(_FIRST_BIT - top + 1, KEY_BITS - depth):
+    """Return at depth the subtree of key whose leaves, several, lie below `top`."""
+    for bit in range(KEY_BITS - top, KEY_BITS - depth):
         pair = Z + node if key >> bit & 1 else node + Z
         node = _sha256(b"\x01" + pair).digest()
     return node

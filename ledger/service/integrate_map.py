@@ -1,21 +1,50 @@
 """The item map's part of integration: chains and pages of the keys that new entries name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
 
 from ledger.core.entries import decode_fact
 from ledger.core.item_map import Step, erased_index, fact_keys
-from ledger.core.map_pages import load_pages, update_pages
+from ledger.core.map_pages import Changes, load_pages, update_pages
 from ledger.service.map_ports import MapTransaction
 
+# Keys from which another process is worth its while: its bytes take a tenth of its hashing.
+SHARED_KEYS = 2_000
 
-def integrate_map(
-    transaction: MapTransaction, start: int, end: int, leaves: Sequence[bytes]
-) -> None:
-    """Take entries [start, end), whose leaf hashes are given, into the map."""
-    facts = _fact_steps(transaction, start, end)
-    steps = _steps(transaction, start, end, leaves, facts)
-    changes = update_pages(load_pages(transaction.pages, steps), steps)
-    transaction.write(changes, end, facts)
+
+class MapIntegration:
+    """Entries on their way into the map: hashed beside custody where a pool is given.
+
+    `entries` is how many they are.
+    """
+
+    def __init__(
+        self, transaction: MapTransaction, start: int, end: int, leaves: Sequence[bytes],
+        pool: Executor | None = None,
+    ) -> None:  # fmt: skip
+        """Read chains and pages of what entries [start, end) name, and begin to hash.
+
+        Args:
+            transaction: The map's part of the integration transaction.
+            start: Where the map is.
+            end: Where it will be.
+            leaves: Leaf hashes of the entries.
+            pool: Hashes large batches in another process.
+        """
+        self.entries = end - start
+        self._transaction, self._end = transaction, end
+        transaction.lock()
+        self._facts = _fact_steps(transaction, start, end)
+        steps = _steps(transaction, start, end, leaves, self._facts)
+        pages = load_pages(transaction.pages, steps)
+        self._changes: Callable[[], Changes] = partial(update_pages, pages, steps)
+        if pool is not None and len(steps) >= SHARED_KEYS:
+            self._changes = pool.submit(self._changes).result
+
+    def finish(self) -> None:
+        """Write what came out."""
+        self._transaction.write(self._changes(), self._end, self._facts)
 
 
 def _fact_steps(transaction: MapTransaction, start: int, end: int) -> list[tuple[bytes, int]]:

@@ -38,20 +38,11 @@ class MapReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapState:
-    """How far the log is in the item map, its root there, and how many keys it holds."""
-
-    size: int
-    root: bytes
-    keys: int
-
-
 class MapTransaction(Protocol):
     """The item map's part of an integration transaction."""
 
-    def state(self) -> MapState:
-        """Return how far the map is, locked."""
+    def lock(self) -> None:
+        """Let no head be published until the transaction ends: versions are kept for heads."""
         ...
 
     def facts(self, start: int, end: int) -> list[tuple[int, bytes]]:

@@ -18,7 +18,7 @@ from ledger.core.map_pages import (
     load_for_paths,
     path_of,
 )
-from ledger.service.map_ports import MapPath, MapState
+from ledger.service.map_ports import MapPath
 from ledger.store.bulk import copy_into
 
 # Pages that one integration sweeps away: a long wait for finality is made good in several.
@@ -59,12 +59,9 @@ class MapTables:
         self._connection = connection
         self._versions: dict[bytes, int] = {}
 
-    def state(self) -> MapState:
-        """Return how far the map is, locked: no head is published until the transaction ends."""
-        row = self._connection.execute(
-            text("SELECT map_size, map_root, map_keys FROM map_state FOR UPDATE")
-        ).one()
-        return MapState(size=row.map_size, root=row.map_root, keys=row.map_keys)
+    def lock(self) -> None:
+        """Let no head be published until the transaction ends: versions are kept for heads."""
+        self._connection.execute(text("SELECT id FROM map_state FOR UPDATE"))
 
     def facts(self, start: int, end: int) -> list[tuple[int, bytes]]:
         """Return (index, entry) of party, key and tombstone facts in [start, end), in order."""
@@ -81,15 +78,6 @@ class MapTables:
             " ORDER BY log_index, row_index",
             start, end,
         )  # fmt: skip
-
-    def leaf_hashes(self, indexes: Collection[int]) -> dict[int, bytes]:
-        """Return the leaf hashes of some entries."""
-        return dict(
-            self._rows(
-                "SELECT log_index, leaf_hash FROM log_entries WHERE log_index = ANY(%s)",
-                list(indexes),
-            )
-        )
 
     def pages(self, prefixes: Collection[bytes]) -> dict[bytes, bytes]:
         """Return the newest version of those pages that there are."""
