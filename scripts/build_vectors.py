@@ -274,12 +274,73 @@ def log() -> Json:
     }
 
 
+def evidence() -> Json:
+    """Return the handoff of the example and another one of the same token, as evidence."""
+    other = DOCUMENT.replace(b"0614141000005", b"0300011111116")
+    handoffs = [_handoff(document) for document in (DOCUMENT, other)]
+    spent = _event(read_document(DOCUMENT).events[1], {SPENT_ROW: TOKEN})["items"][SPENT_ROW]
+    file = {
+        "format": "unbroken/evidence/v1",
+        "kind": "double_spend",
+        "chain_id": LOG.chain_id,
+        "contract": LOG.contract.hex(),
+        "item": spent["path"],
+        "spends": TOKEN.hex(),
+        "handoffs": handoffs,
+    }
+    entries = [decode_event(bytes.fromhex(one["entry"])) for one in handoffs]
+    return {
+        "signer": entries[0].signer.hex(),
+        "item": spent["path"],
+        "item_key": item_key(spent["path"]).hex(),
+        "spends": TOKEN.hex(),
+        "handoffs": [
+            {
+                "leaf_hash": entry_leaf_hash(entry.encode()).hex(),
+                "to_owner": entry.to_owner.hex(),
+                "items_root": entry.items_root.hex(),
+            }
+            for entry in entries
+        ],
+        "file": canonical_json(file).decode(),
+    }
+
+
+def _handoff(document: bytes) -> Json:
+    sent = build_submission(
+        document, signer(), LOG.domain(), issued_at=NOW, spends={1: {SPENT_ROW: TOKEN}}
+    )
+    spent = _event(read_document(document).events[1], {SPENT_ROW: TOKEN})
+    batch, rows = Levels(), Levels()
+    batch.extend([entry_leaf_hash(one.entry) for one in sent.events])
+    rows.extend([leaf_hash(bytes.fromhex(item["row"])) for item in spent["items"]])
+    return {
+        "log_id": LOG.log_id().hex(),
+        "entry": sent.events[1].entry.hex(),
+        "submission": {
+            "count": batch.size,
+            "position": 1,
+            "path": [node.hex() for node in batch.inclusion_proof(1)],
+            "issued_at": sent.issued_at,
+            "doc_hash": doc_hash(sent.doc_salt, document).hex(),
+            "signature": sent.signature.hex(),
+        },
+        "row": {
+            "index": SPENT_ROW,
+            "salt": spent["items"][SPENT_ROW]["salt"],
+            "role": spent["items"][SPENT_ROW]["role"],
+            "path": [node.hex() for node in rows.inclusion_proof(SPENT_ROW)],
+        },
+    }
+
+
 FILES = {
     "names.json": names,
     "events.json": events,
     "entries.json": entries,
     "submissions.json": submissions,
     "log.json": log,
+    "evidence.json": evidence,
 }
 
 

@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from unbroken_verifier import eip712, entry, identifiers, operation, signature, tree
 from unbroken_verifier.canonical import parse_canonical
 from unbroken_verifier.event import item_row_bytes, named_items, row_bytes, verify_pointer
+from unbroken_verifier.policy import Policy
+from unbroken_verifier.report import Report
+from unbroken_verifier.steps import verify_bundle
 
 from tests.verifier.maker import root_of
 
@@ -177,3 +180,13 @@ def test_the_checkpoint_is_signed_by_the_checkpoint_key() -> None:
     raw = base64.b64decode(line.split(" ")[-1])
     key = Ed25519PublicKey.from_public_bytes(hexed(LOG["identity"]["checkpoint_key"]))
     key.verify(raw[4:], text.encode() + b"\n")
+
+
+def test_the_verifier_takes_the_evidence() -> None:
+    made, report = vectors("evidence"), Report()
+    verify_bundle(made["file"].encode(), policy=Policy(), report=report)
+    told = report.steps[-1].detail
+    for said in (made["signer"], made["item"], *(one["to_owner"] for one in made["handoffs"])):
+        assert said in told
+    assert made["handoffs"][0]["leaf_hash"] == ENTRIES["handoff"]["leaf_hash"]
+    assert identifiers.item_key(made["item"]).hex() == made["item_key"]
