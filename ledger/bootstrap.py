@@ -6,6 +6,7 @@ deployed but never named by a genesis entry is left behind and costs nothing but
 """
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
@@ -177,9 +178,9 @@ class Node:
             store=self.log, vault=self.vault, batch_size=self.settings.batch_size, pool=pool
         )
 
-    def integrator(self) -> Integrator:
-        """Return the integrator."""
-        return Integrator(store=self.log)
+    def integrator(self, hasher: Executor | None = None) -> Integrator:
+        """Return the integrator; hasher does large parts of the item map in another process."""
+        return Integrator(store=self.log, pool=hasher)
 
     def indexer(self) -> Indexer:
         """Return the indexer."""

@@ -8,10 +8,12 @@ compared: a restored backup that went on would be a fork.
 """
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
 import threading
+from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Protocol
 
 from psycopg import OperationalError as DriverError
@@ -41,7 +43,7 @@ class Services(Protocol):
         """Return the sequencer."""
         ...
 
-    def integrator(self) -> Integrator:
+    def integrator(self, hasher: Executor | None = None) -> Integrator:
         """Return the integrator."""
         ...
 
@@ -61,10 +63,12 @@ class Services(Protocol):
 class Worker:
     """Runs the services of one node in turn."""
 
-    def __init__(self, node: Services, pool: CheckPool | None = None) -> None:
-        """Make the services; nothing runs yet."""
+    def __init__(
+        self, node: Services, pool: CheckPool | None = None, hasher: Executor | None = None
+    ) -> None:
+        """Make the services; nothing runs yet. hasher is for large parts of the item map."""
         self._sequencer = node.sequencer(pool)
-        self._integrator = node.integrator()
+        self._integrator = node.integrator(hasher)
         self._indexer = node.indexer()
         self._publisher = node.publisher()
         self._anchorer = node.anchorer()
@@ -136,8 +140,12 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = read_settings()
-        with CheckPool(os.cpu_count() or 1) as pool:
-            Worker(open_node(settings), pool).run(settings, stop)
+        context = multiprocessing.get_context("forkserver")
+        with (
+            CheckPool(os.cpu_count() or 1) as pool,
+            ProcessPoolExecutor(max_workers=1, mp_context=context) as hasher,
+        ):
+            Worker(open_node(settings), pool, hasher).run(settings, stop)
     except (InvariantError, LedgerError, *STORE_AWAY) as error:
         logger.critical("%s", error)
         sys.exit(1)

@@ -1,7 +1,8 @@
 """The item map's part of integration: chains and pages of the keys that new entries name."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
 from functools import partial
 
 from ledger.core.entries import decode_fact
@@ -38,13 +39,22 @@ class MapIntegration:
         self._facts = _fact_steps(transaction, start, end)
         steps = _steps(transaction, start, end, leaves, self._facts)
         pages = load_pages(transaction.pages, steps)
-        self._changes: Callable[[], Changes] = partial(update_pages, pages, steps)
+        self._here: Callable[[], Changes] = partial(update_pages, pages, steps)
+        self._there: Future[Changes] | None = None
         if pool is not None and len(steps) >= SHARED_KEYS:
-            self._changes = pool.submit(self._changes).result
+            with suppress(BrokenExecutor):
+                self._there = pool.submit(self._here)
 
     def finish(self) -> None:
         """Write what came out."""
         self._transaction.write(self._changes(), self._end, self._facts)
+
+    def _changes(self) -> Changes:
+        if self._there is not None:
+            # Crash: the process is gone, killed for its memory perhaps; the log goes on without.
+            with suppress(BrokenExecutor):
+                return self._there.result()
+        return self._here()
 
 
 def _fact_steps(transaction: MapTransaction, start: int, end: int) -> list[tuple[bytes, int]]:

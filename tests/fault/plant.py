@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,8 +64,8 @@ class Process:
     def sequencer(self, pool: CheckPool | None = None) -> Sequencer:
         return Sequencer(store=self.log, vault=self.plant.vault, batch_size=100, pool=pool)
 
-    def integrator(self) -> Integrator:
-        return Integrator(store=self.log)
+    def integrator(self, hasher: Executor | None = None) -> Integrator:
+        return Integrator(store=self.log, pool=hasher)
 
     def indexer(self) -> Indexer:
         return Indexer(store=SqlIndexStore(self.engine))
