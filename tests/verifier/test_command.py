@@ -9,7 +9,7 @@ import pytest
 import sha3
 from unbroken_verifier.__main__ import main
 
-from tests.verifier import maker
+from tests.verifier import fault_maker, maker
 from tests.verifier.story import story
 from tests.verifier.test_chain_endpoints import Answer, Asked, endpoint, result, saying
 
@@ -174,6 +174,71 @@ def test_the_anchor_decides_between_0_4_and_1(
 def test_an_endpoint_that_talks_nonsense_exits_3(file: str) -> None:
     with endpoint(saying(b"hello")) as url:
         assert main(["bundle", file, "--rpc", url]) == 3
+
+
+EVIDENCE = maker.canonical(fault_maker.sold_twice())
+PROVEN = "signed two handoffs of item /01/04012345111118/21/1 to owners"
+
+
+@pytest.mark.parametrize("command", ["bundle", "evidence"])
+def test_evidence_is_checked_offline_and_told_in_one_sentence(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "evidence"
+    file.write_bytes(EVIDENCE)
+    assert main([command, str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    assert PROVEN in out
+    assert main([command, "--json", str(file)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"ok", "steps", "not_checked"}
+    assert answer["ok"] is True
+    assert PROVEN in answer["steps"][-1]["detail"]
+
+
+def test_evidence_that_convicts_nobody_exits_1_and_names_the_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "evidence"
+    handoff = fault_maker.sold_twice()["handoffs"][0]
+    file.write_bytes(maker.canonical(fault_maker.double_spend(handoff, handoff)))
+    assert main(["evidence", "--json", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert "conflict" in err
+    assert json.loads(out)["ok"] is False
+
+
+def test_the_command_for_evidence_takes_nothing_else(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evidence", file]) == 1
+    assert "unbroken/evidence/v1" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["evidence", file, "--rpc", "http://localhost"])
+    assert caught.value.code == 2
+
+
+def test_a_policy_holds_for_evidence_too(tmp_path: Path) -> None:
+    file, policy = tmp_path / "evidence", tmp_path / "policy"
+    file.write_bytes(EVIDENCE)
+    policy.write_text(json.dumps({"chain_id": 31337, "contract": maker.CONTRACT.hex()}))
+    assert main(["evidence", str(file), "--policy", str(policy)]) == 0
+    policy.write_text(json.dumps({"chain_id": 1}))
+    assert main(["evidence", str(file), "--policy", str(policy)]) == 1
+
+
+def test_absence_and_disclosure_are_told_by_content(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = {"/type", "/action", "/bizStep", "/eventTime", "/destinationList/0"}
+    for proof, last in [
+        (LOG.absence("/01/04012345111118/21/never"), "absence"),
+        (LOG.disclosure(LOG.events[2], set(), shown), "items"),
+    ]:
+        (tmp_path / "proof").write_bytes(maker.canonical(proof))
+        assert main(["bundle", "--json", str(tmp_path / "proof")]) == 0
+        assert json.loads(capsys.readouterr().out)["steps"][-1]["step"] == last
 
 
 def test_probes_exit_1_when_one_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
