@@ -74,6 +74,9 @@ class EventStream(Response):
         gone = asyncio.create_task(_until_gone(receive))
         try:
             await self._tell(send, gone)
+        except TimeoutError:
+            # An end without the end of the content: the server cuts the line.
+            return
         finally:
             self._followers.listeners -= 1
             gone.cancel()

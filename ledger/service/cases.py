@@ -164,10 +164,10 @@ class Cases:
         up_to = self.store.changes_to()
         found = self.store.told_changes(wanted, after, up_to, FOLLOWED + 1)
         told, rest = found[:FOLLOWED], found[FOLLOWED:]
-        following = [one.index for one in found[1:]] + ([] if rest else [None])
+        following = [*(one.index for one in found[1:]), None]
         ids = [
             one.index if one.index != next_index else None
-            for one, next_index in zip(told, following, strict=True)
+            for one, next_index in zip(told, following, strict=False)
         ]
         return Told(told, ids, told[-1].seq if rest else max(after, up_to))
 
