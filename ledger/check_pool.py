@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -70,7 +71,7 @@ class CheckPool:
             logger.warning("a check killed its process; %d are done again one by one", len(jobs))
             self._pool = self._open()
             for job, arguments in zip(jobs, timed, strict=True):
-                yield self._alone(arguments, lambda job=job: instead(*job))
+                yield self._alone(arguments, partial(instead, *job))
 
     def _alone(self, arguments: tuple[object, ...], instead: Callable[[], T]) -> T:
         try:

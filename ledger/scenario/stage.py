@@ -57,7 +57,7 @@ class Stage:
         sequencer = Sequencer(store=self.log, vault=self.vault, batch_size=_BATCH)
         while sequencer.run(at_ms=at_ms):
             pass
-        integrator = Integrator(store=self.log)
+        integrator = Integrator(store=self.log, rules=self.rules)
         while integrator.run():
             pass
 
