@@ -3,11 +3,11 @@
 Who may see what is decided in front of it: a viewer narrows a bundle, it authorizes nobody.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ledger.core.entries import EventEntry, decode_event
+from ledger.core.entries import EventEntry, decode_event, decode_fact
 from ledger.core.errors import (
     NotAnchoredError,
     NotFoundError,
@@ -93,33 +93,28 @@ class Prover:
         leaves = {i: leaf for key in scope.windows for i, leaf in evidence.chain(key)}
         facts = evidence.take_signers(entries[index] for index in seen)
         # What is no event in the chain of an item is a tombstone of one.
-        facts |= leaves.keys() - scope.shown - scope.outside.keys()
+        tombstones = leaves.keys() - scope.shown - scope.outside.keys()
+        bodies = self.store.event_bodies(seen)
+        _verify_erased(bodies, self.store.proof_rows(tombstones))
         names = self.store.item_paths(scope.windows)
         bundle: dict[str, Any] = {
             "format": FORMAT,
             "item": path,
             "head": head_part(evidence.head),
             "chains": evidence.chains_part(),
-            "facts": evidence.facts_part(facts),
-            "events": self._events(evidence, rows, seen, names),
+            "facts": evidence.facts_part(facts | tombstones),
+            "events": [
+                evidence.proved(rows[index]) | self._shown(index, bodies[index], names, whole=whole)
+                for index, whole in seen.items()
+            ],
         }
-        hidden = sorted(scope.shown - seen.keys())
-        blinded = [{"index": index, "leaf_hash": leaves[index].hex()} for index in hidden]
+        outside = _outside(scope, viewer)
+        hidden = sorted((scope.shown - seen.keys()) | (scope.outside.keys() - outside.keys()))
         return bundle | _present(
             containers=sorted(set(names.values()) - {path}),
-            outside=_outside(scope),
-            blinded=blinded,
+            outside=[{"index": i, "entry": entry.hex()} for i, entry in outside.items()],
+            blinded=[{"index": i, "leaf_hash": leaves[i].hex()} for i in hidden],
         )
-
-    def _events(
-        self, evidence: Evidence, rows: Mapping[int, ProofRow], seen: Mapping[int, bool],
-        names: Mapping[bytes, str],
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        bodies = self.store.event_bodies(seen)
-        return [
-            evidence.proved(rows[index]) | self._shown(index, bodies[index], names, whole=whole)
-            for index, whole in seen.items()
-        ]
 
     def _shown(
         self, index: int, body: EventBody, names: Mapping[bytes, str], *, whole: bool
@@ -143,10 +138,25 @@ def _seen(entries: Mapping[int, EventEntry], viewer: Viewer | None) -> dict[int,
     return {i: sees for i, sees in whole.items() if sees or entries[i].op in AGGREGATION}
 
 
-def _outside(scope: Scope) -> list[dict[str, Any]]:
-    return [
-        {"index": index, "entry": link.entry.hex()} for index, link in sorted(scope.outside.items())
-    ]
+def _verify_erased(bodies: Mapping[int, EventBody], tombstones: Iterable[ProofRow]) -> None:
+    """Check that what is erased is said to be so within the head.
+
+    Raises:
+        NotAnchoredError: It is not yet: a verifier would take the rows for withheld.
+    """
+    named = {decode_fact(row.entry).payload["index"] for row in tombstones}
+    for index, body in bodies.items():
+        if body.content is None and index not in named:
+            raise NotAnchoredError(f"entry {index} was erased, and no final anchor says so yet")
+
+
+def _outside(scope: Scope, viewer: Viewer | None) -> dict[int, bytes]:
+    """Return entries outside the item's stays: what a container did elsewhere is not for all."""
+    return {
+        index: link.entry
+        for index, link in sorted(scope.outside.items())
+        if viewer is None or viewer.sees(decode_event(link.entry))
+    }
 
 
 def _present(**members: Collection[Any]) -> dict[str, Any]:
