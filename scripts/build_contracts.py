@@ -16,7 +16,7 @@ import solcx
 from solcx.wrapper import get_solc_version
 
 CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
-SHIPPED = ("UnbrokenAnchor",)
+SHIPPED = ("UnbrokenAnchor", "UnbrokenEvidence")
 
 
 def standard_input(folder: Path) -> dict[str, Any]:

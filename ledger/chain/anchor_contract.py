@@ -4,29 +4,20 @@ The interface comes from contracts/artifacts, which a check rebuilds byte for by
 Signing never broadcasts: the caller stores the signed bytes first, then hands them to the client.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import orjson
 from eth_account import Account
 from web3 import Web3
 
+from ledger.chain.artifacts import Artifact, SignedTransaction, sign_transaction
 from ledger.chain.client import Block, ChainClient, Fees, Receipt
-from ledger.chain.errors import (
-    ChainError,
-    ContractRejectedError,
-    NoContractError,
-    RpcError,
-    StaleOldSizeError,
-)
+from ledger.chain.errors import ChainError, ContractRejectedError, NoContractError, RpcError
 from ledger.core.eip712 import keccak
 from ledger.core.facts import LogIdentity
 
-ARTIFACT = Path(__file__).resolve().parents[2] / "contracts" / "artifacts" / "UnbrokenAnchor.json"
-GAS_MARGIN_PERCENT = 20  # the head may have moved by a rotation between simulation and mining
+_ARTIFACT = Artifact("UnbrokenAnchor")
 ZERO_WORD = bytes(32)
 
 
@@ -39,44 +30,9 @@ class OnChainHead:
     map_root: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedTransaction:
-    """A transaction ready to broadcast, any number of times.
-
-    Attributes:
-        raw: The signed bytes.
-        tx_hash: 32 bytes.
-        nonce: The sender's nonce in it.
-        fees: What it offers; `fees.bumped()` is what a replacement must offer.
-        gas: Its gas limit.
-    """
-
-    raw: bytes
-    tx_hash: bytes
-    nonce: int
-    fees: Fees
-    gas: int
-
-
-@functools.cache
-def _artifact() -> dict[str, Any]:
-    artifact: dict[str, Any] = orjson.loads(ARTIFACT.read_bytes())
-    return artifact
-
-
-@functools.cache
-def _errors_by_selector() -> dict[bytes, dict[str, Any]]:
-    found = {}
-    for entry in _artifact()["abi"]:
-        if entry["type"] == "error":
-            types = ",".join(item["type"] for item in entry["inputs"])
-            found[keccak(f"{entry['name']}({types})".encode())[:4]] = entry
-    return found
-
-
 def deployed_code() -> bytes:
     """Return the code that the contract has at every address on every chain."""
-    return bytes.fromhex(_artifact()["deployedBytecode"][2:])
+    return _ARTIFACT.deployed_code()
 
 
 def record_slot(log_id: bytes, size: int) -> bytes:
@@ -110,8 +66,8 @@ def sign_deployment(
         key: The payer's private key, 32 bytes.
         nonce: The payer's nonce; the next one of the latest block when None.
     """
-    code = bytes.fromhex(_artifact()["bytecode"][2:])
-    return _sign(client, key, to=None, data=code, nonce=nonce, fees=None)
+    code = _ARTIFACT.creation_code()
+    return sign_transaction(client, key, to=None, data=code, nonce=nonce, fees=None)
 
 
 def deploy(client: ChainClient, deployer_key: bytes, timeout_s: float = 30.0) -> str:
@@ -283,92 +239,25 @@ class AnchorContract:
         try:
             self.client.rpc("eth_call", request, hex(receipt.block_number - 1))
         except RpcError as error:
-            return _rejection(error)
+            return _ARTIFACT.rejection(error)
         return ContractRejectedError("unknown", {})
 
     def _sign_call(
         self, key: bytes, name: str, arguments: list[Any], *, nonce: int | None, fees: Fees | None
     ) -> SignedTransaction:
-        data = _encode(name, arguments)
+        data, to = _ARTIFACT.encode(name, arguments), self.address
         try:
-            return _sign(self.client, key, to=self.address, data=data, nonce=nonce, fees=fees)
+            return sign_transaction(self.client, key, to=to, data=data, nonce=nonce, fees=fees)
         except RpcError as error:
             if not error.data:
                 raise
-            raise _rejection(error) from error
+            raise _ARTIFACT.rejection(error) from error
 
     def _read(self, name: str, arguments: list[Any], block: Block) -> tuple[Any, ...]:
-        answer = self.client.call(self.address, _encode(name, arguments), block)
+        answer = self.client.call(self.address, _ARTIFACT.encode(name, arguments), block)
         if not answer:
             raise NoContractError(f"{self.address} holds no contract")
-        entry = next(item for item in _artifact()["abi"] if item.get("name") == name)
-        return _decode([item["type"] for item in entry["outputs"]], answer)
-
-
-@functools.cache
-def _web3() -> Web3:
-    """Only for its codec: it is connected to nothing."""
-    return Web3()
-
-
-@functools.cache
-def _interface() -> Any:  # noqa: ANN401 - web3 builds the class from the ABI
-    return _web3().eth.contract(abi=_artifact()["abi"])
-
-
-def _decode(types: list[str], encoded: bytes) -> tuple[Any, ...]:
-    return tuple(_web3().codec.decode(types, encoded))
-
-
-def _encode(name: str, arguments: list[Any]) -> bytes:
-    return bytes.fromhex(_interface().encode_abi(name, args=arguments)[2:])
-
-
-def _sign(
-    client: ChainClient,
-    key: bytes,
-    *,
-    to: str | None,
-    data: bytes,
-    nonce: int | None,
-    fees: Fees | None,
-) -> SignedTransaction:
-    account = Account.from_key(key)
-    gas = client.estimate_gas(account.address, to, data)
-    gas += gas * GAS_MARGIN_PERCENT // 100
-    fees = fees or client.fees()
-    nonce = client.nonce(account.address) if nonce is None else nonce
-    transaction: dict[str, Any] = {
-        "type": 2,
-        "chainId": client.chain_id,
-        "nonce": nonce,
-        "gas": gas,
-        "maxFeePerGas": fees.max_fee,
-        "maxPriorityFeePerGas": fees.tip,
-        "value": 0,
-        "data": data,
-    }
-    if to is not None:
-        transaction["to"] = to
-    signed = account.sign_transaction(transaction)
-    return SignedTransaction(
-        raw=bytes(signed.raw_transaction),
-        tx_hash=bytes(signed.hash),
-        nonce=nonce,
-        fees=fees,
-        gas=gas,
-    )
-
-
-def _rejection(error: RpcError) -> ContractRejectedError:
-    entry = _errors_by_selector().get(error.data[:4])
-    if entry is None:
-        return ContractRejectedError("unknown", {"data": error.data})
-    values = _decode([item["type"] for item in entry["inputs"]], error.data[4:])
-    arguments = {item["name"]: value for item, value in zip(entry["inputs"], values, strict=True)}
-    if entry["name"] == "StaleOldSize":
-        return StaleOldSizeError(int(arguments["actual"]))
-    return ContractRejectedError(entry["name"], arguments)
+        return _ARTIFACT.decode(name, answer)
 
 
 def _address_bytes(value: str) -> bytes | None:
