@@ -50,7 +50,7 @@ from ledger.service.register import Registrar
 from ledger.service.sequence import Sequencer
 from ledger.service.subscribe import Subscriber
 from ledger.service.vault import Vault
-from ledger.settings import Settings, prepare_home
+from ledger.settings import Settings, prepare_home, read_rules
 from ledger.store.anchor_store import SqlAnchorStore
 from ledger.store.audit_store import open_audit_store
 from ledger.store.case_read_store import SqlCaseStore
@@ -136,7 +136,7 @@ class Node:
             rotate_on_chain(
                 contract,
                 self.identity,
-                _wallet(self.settings, self.keystore),
+                wallet_key(self.settings, self.keystore),
                 key_with(self.keystore, outgoing),
                 incoming,
             )
@@ -180,7 +180,7 @@ class Node:
 
     def integrator(self, hasher: Executor | None = None) -> Integrator:
         """Return the integrator; hasher does large parts of the item map in another process."""
-        return Integrator(store=self.log, pool=hasher)
+        return Integrator(store=self.log, rules=read_rules(self.settings), pool=hasher)
 
     def indexer(self) -> Indexer:
         """Return the indexer."""
@@ -256,7 +256,7 @@ class Node:
             chain=LogOnChain(
                 client,
                 self.identity,
-                _wallet(self.settings, self.keystore),
+                wallet_key(self.settings, self.keystore),
                 settle=own_devnet(self.settings).settle if self.settings.has_own_devnet else None,
             ),
             interval_ms=self.settings.anchor_interval_ms,
@@ -319,7 +319,8 @@ def open_chain(settings: Settings) -> ChainClient:
     )
 
 
-def _wallet(settings: Settings, keystore: Keystore) -> bytes:
+def wallet_key(settings: Settings, keystore: Keystore) -> bytes:
+    """Return the key that pays for transactions: it has no authority over anything."""
     return (
         dev_accounts()[0].private_key
         if settings.has_own_devnet
@@ -365,7 +366,7 @@ def _found_log(
 ) -> LogIdentity:
     """Deploy the home contract, log the genesis entry and return what it fixes."""
     client = open_chain(settings)
-    contract = deploy(client, _wallet(settings, keystore))
+    contract = deploy(client, wallet_key(settings, keystore))
     if settings.has_own_devnet:
         # Its own dumps are a second apart: a kill in that second would lose the contract.
         own_devnet(settings).checkpoint()

@@ -22,8 +22,10 @@ from ledger.core.errors import (
     NotPermittedError,
 )
 from ledger.core.facts import LogIdentity
+from ledger.core.merkle import ReadNode
 from ledger.core.signatures import address_of
 from ledger.core.submission import Signer, format_submission, sign_events
+from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, TileReader
 from ledger.core.tokens import SpentTokenError
 
 CAPTURE = "/epcis/capture"
@@ -207,6 +209,35 @@ class LedgerClient:
         told: dict[str, Any] = answer.json()
         return told
 
+    def double_spend(self, item: str) -> bytes:
+        """Return the evidence that one key handed an item to two owners.
+
+        Raises:
+            NotFoundError: No key did.
+        """
+        name = item[1:] if item.startswith("/") else quote(item, safe="")
+        return self._request("GET", f"/items/{name}/evidence").content
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """Return the first `width` hashes of a tile of the log's tree.
+
+        Raises:
+            NotFoundError: The log has not that many nodes there.
+        """
+        *groups, last = [index // 1000**i % 1000 for i in range(_digit_groups(index), -1, -1)]
+        name = "".join(f"x{group:03d}/" for group in groups) + f"{last:03d}"
+        partial = "" if width == TILE_WIDTH else f".p/{width}"
+        return self._request("GET", f"/tile/{level}/{name}{partial}").content
+
+    def tree_at(self, size: int) -> ReadNode:
+        """Return the node reader of the log's first size leaves."""
+
+        def read_tile(level: int, index: int) -> bytes:
+            nodes = (size >> level * TILE_HEIGHT) - index * TILE_WIDTH
+            return self.tile(level, index, min(TILE_WIDTH, nodes))
+
+        return TileReader(read_tile).at(size)
+
     def send_acts(self, part: bytes) -> str:
         """Submit signed acts on findings; return their job's path.
 
@@ -278,6 +309,11 @@ class LedgerClient:
         """
         asked = {"field": list(fields), "item": list(items)}
         return self._request("GET", f"/disclosures/{quote(event, safe='')}", params=asked).content
+
+
+def _digit_groups(index: int) -> int:
+    """Return how many groups of three digits stand before the last one."""
+    return (len(str(index)) - 1) // 3
 
 
 def media_type_of(document: bytes) -> str:

@@ -133,6 +133,11 @@ class Settings:
         return self.home / "journal.sqlite3"
 
     @property
+    def evidence_contract_file(self) -> Path:
+        """Address of the evidence contract that was last used here."""
+        return self.home / "evidence-contract"
+
+    @property
     def logs_dir(self) -> Path:
         """What our processes print when they run in the background."""
         return self.home / "logs"

@@ -10,12 +10,14 @@ from typer.exceptions import TyperException
 from ledger.cli import (
     audit,
     capture,
+    cases,
     demo,
     disclose,
     doctor,
     dscsa,
     epcis,
     erase,
+    evidence,
     import_export,
     item,
     keys,
@@ -24,6 +26,7 @@ from ledger.cli import (
     registrars,
     running,
     scan,
+    scenario,
     webhooks,
 )
 from ledger.cli.exit_codes import ExitCode, exit_code, one_line
@@ -49,10 +52,13 @@ app.command("erase")(erase.erase)
 app.command("capture")(capture.capture)
 app.command("prove")(prove.prove)
 app.command("disclose")(disclose.disclose)
+app.command("evidence")(evidence.evidence)
 app.command("audit")(audit.audit)
+app.add_typer(cases.app, name="case")
 app.command("item")(item.item)
 app.command("scan")(scan.scan)
 app.command("barcode")(scan.barcode)
+app.command("scenario")(scenario.scenario)
 app.command("import")(import_export.import_table)
 app.command("export")(import_export.export)
 app.add_typer(epcis.app, name="epcis")
