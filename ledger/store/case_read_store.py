@@ -87,7 +87,7 @@ _CASE_ACTS = text("""
 _JOB = text("""
     SELECT s.id, s.digest, s.accepted_ms, q.submission_id IS NOT NULL AS running
     FROM submissions s LEFT JOIN submission_queue q ON q.submission_id = s.id
-    WHERE s.digest BETWEEN :first AND :last AND s.document IS NULL AND s.party <> :nobody LIMIT 1
+    WHERE s.digest BETWEEN :first AND :last AND s.media_type IS NULL AND s.party <> :nobody LIMIT 1
 """)
 _RESULTS = text("""
     SELECT position, verdict, log_index, code, reason FROM capture_results

@@ -35,17 +35,18 @@ _SIZES = text("""
         (SELECT coalesce(max(size), 0) FROM anchors WHERE state = 'final') AS final
     FROM log_state
 """)
-# The digest's unique index answers a prefix as a range.
+# The digest's unique index answers a prefix as a range. Facts have no media type; the document of
+# a job may be erased.
 _JOB = text("""
     SELECT s.id, s.digest, s.accepted_ms, s.error_behaviour, q.submission_id IS NOT NULL AS running
     FROM submissions s LEFT JOIN submission_queue q ON q.submission_id = s.id
-    WHERE s.digest BETWEEN :first AND :last AND s.document IS NOT NULL LIMIT 1
+    WHERE s.digest BETWEEN :first AND :last AND s.media_type IS NOT NULL LIMIT 1
 """)
 _JOBS = text("""
     SELECT s.id, s.digest, s.accepted_ms, s.error_behaviour, q.submission_id IS NOT NULL AS running,
         (SELECT finished_ms FROM capture_results r WHERE r.submission_id = s.id LIMIT 1)
     FROM submissions s LEFT JOIN submission_queue q ON q.submission_id = s.id
-    WHERE s.document IS NOT NULL AND s.id < :before ORDER BY s.id DESC LIMIT :limit
+    WHERE s.media_type IS NOT NULL AND s.id < :before ORDER BY s.id DESC LIMIT :limit
 """)
 _RESULTS = text("""
     SELECT r.position, r.verdict, r.log_index, r.code, r.reason, r.findings AS details,
