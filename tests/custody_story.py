@@ -12,7 +12,7 @@ from typing import cast
 
 from ledger.core import events
 from ledger.core.commitment import event_digest, item_names
-from ledger.core.custody.facts import event_facts
+from ledger.core.custody.facts import EventFacts, event_facts
 from ledger.core.custody.fold import Outcome, fold
 from ledger.core.custody.ground import Ground, Place
 from ledger.core.custody.settings import parse_rule_settings
@@ -34,7 +34,8 @@ _VERBS = {
     "produce": (Op.TRANSFORM, 4),
     "dispense": (Op.DISPENSE, 0), "destroy": (Op.DESTROY, 0), "void": (Op.VOID, 0),
     "decommission": (Op.DECOMMISSION, 0), "count": (Op.OBSERVE, 5), "ship-class": (Op.HANDOFF, 5),
-    "ship-listed": (Op.HANDOFF, 2),
+    "ship-listed": (Op.HANDOFF, 2), "make": (Op.COMMISSION, 5), "use-class": (Op.DESTROY, 5),
+    "void-class": (Op.VOID, 5),
 }  # fmt: skip
 
 
@@ -127,6 +128,16 @@ class Scenario:
         steps = histories(self.entries)
         return fold(steps, steps.keys(), ground=self.ground)
 
+    def arriving(self, order: Iterable[int]) -> "Scenario":
+        """Return the same submissions, sequenced in another order of arrival."""
+        given = {old: new for new, old in enumerate(dict.fromkeys(self.index_of[i] for i in order))}
+        entries = [
+            [replace(step, log_index=given[old], facts=_renamed(step.facts, given)) for step in one]
+            for old, one in enumerate(self.entries)
+        ]
+        index_of = [given[old] for old in self.index_of]
+        return Scenario(entries=entries, index_of=index_of, ground=self.ground)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Logged:
@@ -136,16 +147,19 @@ class _Logged:
     time_ms: int
 
 
-def scenario_steps(
-    scenario: Mapping[str, JsonValue], arrival: Sequence[int] | None = None
-) -> Scenario:
-    """Sequence the submissions of a scenario file in order of arrival, each (party, event) once."""
+def _renamed(facts: EventFacts | None, given: Mapping[int, int]) -> EventFacts | None:
+    if facts is None or facts.original is None:
+        return facts
+    return replace(facts, original=given[facts.original])
+
+
+def scenario_steps(scenario: Mapping[str, JsonValue]) -> Scenario:
+    """Sequence the submissions of a scenario file in its order, each (party, event) once."""
     submissions = cast("list[dict[str, JsonValue]]", scenario["submissions"])
     seen: dict[tuple[bytes, bytes], int] = {}
     logged: list[_Logged] = []
     index_of = [0] * len(submissions)
-    for position in range(len(submissions)) if arrival is None else arrival:
-        submission = submissions[position]
+    for position, submission in enumerate(submissions):
         gln = cast("str", submission["submitter"])
         party = party_key(party_path(f"https://id.gs1.org/417/{gln}"))
         event = cast("events.Event", submission["event"])

@@ -64,13 +64,14 @@ def _orders(count: int) -> Iterator[tuple[int, ...]]:
 @scenarios
 def test_every_order_of_arrival_leaves_the_same_findings_open(path: Path) -> None:
     document = _read(path)
-    expected = set(raised(scenario_steps(document).fold()))
+    in_file_order = scenario_steps(document)
+    expected = set(raised(in_file_order.fold()))
     causes = [
         (item_of(must["epc"]), must["rule"], must["caused_by_submission"])
         for must in document["must_flag"]
     ]
     for order in _orders(len(document["submissions"])):
-        scenario = scenario_steps(document, order)
+        scenario = in_file_order.arriving(order)
         found = raised(scenario.fold())
         assert set(found) == expected, order
         for item, rule, cause in causes:

@@ -14,7 +14,6 @@ from ledger.core.custody.handoffs import hand_off, receive, take
 from ledger.core.custody.item import Item
 from ledger.core.custody.state import Status
 from ledger.core.custody.steps import (
-    MAX_NESTING,
     ROLE_CHILD,
     ROLE_CLASS,
     ROLE_OUTPUT,
@@ -36,25 +35,30 @@ def catch_up(item: Item) -> None:
             receive(item, step, own=False)
 
 
-def _open_boxes(item: Item, around: Surroundings) -> Item | None:
-    """Bring every container around the item up to date; return the nearest."""
-    nearest = None
+def _open_boxes(item: Item, around: Surroundings) -> tuple[Item | None, Item | None]:
+    """Bring every container around the item up to date; return the nearest and the outermost."""
+    nearest = outermost = None
     above = around.boxes.parent.get(item.key)
-    for _ in range(MAX_NESTING):
-        if above is None:
-            break
-        box = around.found[above]
-        if box.waiting:
-            if box.frozen is None:
-                box.frozen = box.state(around.boxes.parent.get(above))
-            catch_up(box)
-        nearest = nearest or box
+    while above is not None:
+        box = around.found.get(above)
+        if box is not None:
+            if box.waiting:
+                if box.frozen is None:
+                    box.frozen = box.state(around.boxes.parent.get(above))
+                catch_up(box)
+            nearest, outermost = nearest or box, box
         above = around.boxes.parent.get(above)
-    return nearest
+    return nearest, outermost
 
 
-def apply_own(item: Item, step: Step, around: Surroundings) -> None:
-    """Take a step whose entry names the item, or by which its container was emptied."""
+def apply_own(item: Item, step: Step, around: Surroundings | None = None) -> None:
+    """Take a step whose entry names the item, or by which its container was emptied.
+
+    Args:
+        item: What the step concerns.
+        step: Comes after all that were applied.
+        around: None for an item that was never in a container.
+    """
     if item.waiting:
         catch_up(item)
     item.last, item.frozen = step, None
@@ -62,27 +66,37 @@ def apply_own(item: Item, step: Step, around: Surroundings) -> None:
         return
     if step.op is Op.VOID:
         item.acted = True
-        return
-    box = _open_boxes(item, around) if item.key in around.boxes.parent else None
+    else:
+        _apply(item, step, around)
+
+
+def _apply(item: Item, step: Step, around: Surroundings | None) -> None:
+    inside = around is not None and item.key in around.boxes.parent
+    box, root = _open_boxes(item, around) if inside and around else (None, None)
     if step.item != item.key:  # everything is unpacked
         follow(item, box)
         item.left = False
         return
-    _judge(item, step, around)
+    if item.pending:
+        _confirm(item, step)
+    if step.facts is not None:
+        judge_contents(item, step, step.facts, root)
+    if around is not None:
+        _judge_nesting(item, step, root, around)
     item.acted = True
     _move(item, step, box)
-    if box is not None:
+    if box and around:
         leave(item, step, box, around)
 
 
-def _judge(item: Item, step: Step, around: Surroundings) -> None:
-    """Judge what does not depend on where the step leads."""
+def _confirm(item: Item, step: Step) -> None:
+    """Find what its container contradicted, now that the item has a step of its own again."""
     for rule, before, after in item.pending:
         item.find(rule, before, after, step)
     item.pending.clear()
-    root = around.outermost(item)
-    if step.facts is not None:
-        judge_contents(item, step, step.facts, root)
+
+
+def _judge_nesting(item: Item, step: Step, root: Item | None, around: Surroundings) -> None:
     if root is not None:
         judge_apart(item, step, root)
     if step.role == ROLE_CHILD and step.op is Op.PACK:

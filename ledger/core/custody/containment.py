@@ -21,19 +21,6 @@ class Surroundings:
     boxes: Boxes
     found: Mapping[bytes, Item]
 
-    def box_of(self, item: Item) -> Item | None:
-        """Return the container that the item is in."""
-        parent = self.boxes.parent.get(item.key)
-        return None if parent is None else self.found.get(parent)
-
-    def outermost(self, item: Item) -> Item | None:
-        """Return the container that no other contains, around the item."""
-        key, root = self.boxes.parent.get(item.key), None
-        while key is not None:
-            root = key
-            key = self.boxes.parent.get(key)
-        return None if root is None else self.found.get(root)
-
     def has_steps(self, key: bytes, *ops: Op) -> bool:
         """Tell whether an item's own history has one of ops."""
         return any(step.op in ops for step in self.walk.history(key))

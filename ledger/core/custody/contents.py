@@ -6,7 +6,7 @@ from ledger.core.custody.ends import UNSELLABLE
 from ledger.core.custody.facts import TELLING, EventFacts
 from ledger.core.custody.findings import Rule
 from ledger.core.custody.item import Item, addressees
-from ledger.core.custody.steps import Step
+from ledger.core.custody.steps import ROLE_INPUT, Step
 from ledger.core.custody.travel import judge_travel
 from ledger.core.entries import Op, Z
 
@@ -26,8 +26,8 @@ def judge_contents(item: Item, step: Step, facts: EventFacts, root: Item | None)
     if facts.place:
         judge_travel(item, step, facts.place, facts.disposition)
         item.place, item.place_step = facts.place, step
-    if facts.lot or facts.expiry_ms is not None:
-        item.told.append(step)
+    if (facts.lot or facts.expiry_ms is not None) and step.role != ROLE_INPUT:
+        item.told.append(step)  # ilmd is about what comes into being, not about what is used up
     if step.op in _TRADE:
         _judge_trade(item, step, facts, root)
     if facts.original is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from ledger.core.epcis.rules_lots import lot_and_expiry
@@ -119,9 +120,13 @@ def _list(value: JsonValue) -> list[JsonValue]:
 
 
 def _place(value: JsonValue) -> str:
-    identifier = value.get("id") if isinstance(value, dict) else value
-    if not isinstance(identifier, str) or not identifier:
-        return ""
+    identifier = value.get("id") if isinstance(value, dict) else None
+    return _place_path(identifier) if isinstance(identifier, str) and identifier else ""
+
+
+@lru_cache(maxsize=4096)
+def _place_path(identifier: str) -> str:
+    # A site has thousands of events a day.
     try:
         return canonical_path(identifier)
     except MalformedError:

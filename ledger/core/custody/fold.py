@@ -18,7 +18,7 @@ from ledger.core.custody.findings import Finding
 from ledger.core.custody.ground import Ground
 from ledger.core.custody.item import Item
 from ledger.core.custody.state import ItemState
-from ledger.core.custody.steps import Boxes, Step, Walk, undone_steps
+from ledger.core.custody.steps import IN_ORDER, ROLE_PARENT, Boxes, Step, Walk, undone_steps
 from ledger.core.custody.verdicts import judge
 from ledger.core.entries import Op, Z
 
@@ -90,14 +90,46 @@ def _run(
     overruled: Mapping[bytes, set[bytes]],
 ) -> tuple[dict[bytes, Item], dict[bytes, ItemState]]:
     """Take every step to its item; return the items, and the states of keys."""
-    walk, boxes = Walk(histories), Boxes()
-    undone = undone_steps(walk)
+    found = {key: Item(key, ground) for key in chain(histories, keys)}
+    linked = {}
+    for key, history in histories.items():
+        if any(map(_is_linked, history)):
+            linked[key] = history
+        else:
+            _walk_alone(found[key], history, overruled.get(key, ()))
+    boxes = Boxes()
+    if linked:
+        _walk_together(Surroundings(Walk(linked), boxes, found), overruled)
+    states = {}
+    for key in keys:
+        item = found[key]
+        states[key] = item.frozen or item.state(boxes.parent.get(key))
+        if item.waiting and item.acted:
+            catch_up(item)
+    return found, states
+
+
+def _is_linked(step: Step) -> bool:
+    """Can step concern more than its item and what follows it?"""
+    return bool(step.parents) or step.role == ROLE_PARENT or step.op is Op.VOID
+
+
+def _walk_alone(item: Item, history: Sequence[Step], overruled: Collection[bytes]) -> None:
+    """Take an item through its steps that was never in a container, and took nothing back."""
+    for step in sorted(history, key=IN_ORDER):
+        if step.spends != Z:
+            item.spends.append(step)
+        if step.leaf_hash not in overruled:
+            apply_own(item, step)
+
+
+def _walk_together(around: Surroundings, overruled: Mapping[bytes, set[bytes]]) -> None:
+    """Take items through their steps that are in containers, or took something back."""
+    undone = undone_steps(around.walk)
     for key, leaf_hashes in overruled.items():
         undone[key] = undone.get(key, set()) | leaf_hashes
-    found = {key: Item(key, ground) for key in chain(histories, keys)}
-    around = Surroundings(walk, boxes, found)
-    for key, step in walk.run(boxes, undone):
-        item = found[key]
+    for key, step in around.walk.run(around.boxes, undone):
+        item = around.found[key]
         is_own = step.item == key
         if is_own and step.spends != Z:
             item.spends.append(step)
@@ -107,10 +139,3 @@ def _run(
             apply_own(item, step, around)
         else:
             item.waiting.append(step)
-    states = {}
-    for key in keys:
-        item = found[key]
-        states[key] = item.frozen or item.state(boxes.parent.get(key))
-        if item.waiting and item.acted:
-            catch_up(item)
-    return found, states

@@ -15,10 +15,11 @@ from ledger.core import events
 from ledger.core.custody.facts import EventFacts
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
 
-ROLE_PARENT, ROLE_CHILD, ROLE_OUTPUT, ROLE_CLASS = 1, 2, 4, 5
+ROLE_PARENT, ROLE_CHILD, ROLE_INPUT, ROLE_OUTPUT, ROLE_CLASS = 1, 2, 3, 4, 5
 MAX_NESTING = events.MAX_NESTING
 # Open shipments remembered per item: two are a finding already; bounds each scan.
 MAX_OPEN = 64
+IN_ORDER = attrgetter("time_ms", "log_index", "role", "item")
 # What a container does for everything in it; its end is not its contents' end.
 _SHARED = frozenset([Op.HANDOFF, Op.RECEIVE, Op.VOID])
 _REPACKS = frozenset([Op.PACK, Op.UNPACK])
@@ -92,8 +93,7 @@ class Walk:
     def __init__(self, histories: Mapping[bytes, Sequence[Step]]) -> None:
         self._histories = histories
         self._named: dict[bytes, frozenset[int]] = {}
-        in_order = attrgetter("time_ms", "log_index", "role", "item")
-        self.steps = sorted(chain.from_iterable(histories.values()), key=in_order)
+        self.steps = sorted(chain.from_iterable(histories.values()), key=IN_ORDER)
 
     def run(
         self, boxes: Boxes, undone: Mapping[bytes, Collection[bytes]]

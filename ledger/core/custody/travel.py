@@ -39,7 +39,7 @@ def judge_travel(item: Item, step: Step, path: str, disposition: str) -> None:
     if place is None or _is_remote(item, step, disposition):
         return
     before, item.seen = item.seen, (step, place)
-    if before is None or before[1] == place:
+    if before is None or before[1] == place or _is_one_act(before[0], step):
         return
     settings = item.ground.settings
     hours = (step.time_ms - before[0].time_ms) / HOUR_MS
@@ -47,13 +47,25 @@ def judge_travel(item: Item, step: Step, path: str, disposition: str) -> None:
         item.find(Rule.IMPOSSIBLE_TRAVEL, before[0], step)
 
 
+def _is_one_act(before: Step, step: Step) -> bool:
+    """Are these a shipment and its receipt, booked at one instant? Some stamp whole days."""
+    if before.time_ms != step.time_ms:
+        return False
+    sent, got = (before, step) if before.op is Op.HANDOFF else (step, before)
+    is_pair = sent.op is Op.HANDOFF and got.op is Op.RECEIVE
+    return is_pair and got.party in (sent.to_owner, sent.to_possessor)
+
+
 def _is_remote(item: Item, step: Step, disposition: str) -> bool:
     """Does step speak of goods that are elsewhere: an owner of what a 3PL keeps, a notice?"""
     if step.op is Op.VOID or (step.op is Op.OBSERVE and disposition in _NOTICES):
         return True
     party = step.party
-    if step.op is Op.RECEIVE and any(
-        sent.to_owner == party and sent.to_possessor not in (Z, party) for sent in item.open
-    ):
-        return True  # title arrives; the goods go to another
+    if step.op is Op.RECEIVE and item.open and _is_title(item.open, party):
+        return True
     return party == item.owner and party != item.holder and not item.expected(party)
+
+
+def _is_title(shipments: list[Step], party: bytes) -> bool:
+    """Does title arrive, while the goods go to another?"""
+    return any(sent.to_owner == party and sent.to_possessor not in (Z, party) for sent in shipments)
