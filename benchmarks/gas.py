@@ -1,4 +1,4 @@
-"""Gas of the anchor contract, as real transactions pay it: calldata, 21,000 and all.
+"""Gas of the contracts, as real transactions pay it: calldata, 21,000 and all.
 
 For trees of 2^e leaves: 100 seeded pairs, old size uniform in [2^e, 2^(e+1)), batch log-uniform in
 1..20,000, non-zero map roots before and after, so that every slot is overwritten and not first set.
@@ -18,8 +18,10 @@ from pathlib import Path
 
 import orjson
 
+from benchmarks.evidence_gas import evidence_figures
 from benchmarks.measure import Result
-from ledger.chain.anchor_contract import AnchorContract, OnChainHead, SignedTransaction, deploy
+from ledger.chain.anchor_contract import AnchorContract, OnChainHead, deploy
+from ledger.chain.artifacts import SignedTransaction
 from ledger.chain.client import FULL_TRANSACTIONS, ChainClient
 from ledger.chain.devnet import Devnet, dev_accounts
 from ledger.chain.errors import ChainError
@@ -79,50 +81,54 @@ class GasMeter:
     def __init__(self, client: ChainClient) -> None:
         """Deploy the contract."""
         accounts = dev_accounts()
-        self._client = client
-        self._payer, self._signer = accounts[0].private_key, accounts[1].private_key
+        self.client = client
+        self.payer, self.signer = accounts[0].private_key, accounts[1].private_key
         self._registrar = accounts[2].private_key
-        self._contract = AnchorContract(client, deploy(client, self._payer))
-        self._tree = UniformLog()
+        self._contract = AnchorContract(client, deploy(client, self.payer))
+        self.tree = UniformLog()
         self._logs = 0
 
     def deployment(self) -> int:
         """Return the gas of the deployment, the chain's first transaction."""
-        return int(
-            self._client.rpc("eth_getBlockByNumber", "0x1", FULL_TRANSACTIONS)["gasUsed"], 16
-        )
+        return int(self.client.rpc("eth_getBlockByNumber", "0x1", FULL_TRANSACTIONS)["gasUsed"], 16)
 
     def genesis(self, size: int) -> tuple[LogIdentity, int]:
         """Open a log of a size; return it and the gas."""
         self._logs += 1
         identity = LogIdentity(
             origin="gas.example/log",
-            head_signer=Address(address_of(self._signer)),
+            head_signer=Address(address_of(self.signer)),
             registrar=Address(address_of(self._registrar)),
             checkpoint_key=hashlib.sha256(b"gas" + self._logs.to_bytes(4, "big")).digest(),
-            chain_id=self._client.chain_id,
+            chain_id=self.client.chain_id,
             contract=bytes.fromhex(self._contract.address[2:]),
         )
         head, signature = self._head(identity.log_id(), size)
-        signed = self._contract.sign_genesis(self._payer, identity, head, signature)
-        return identity, self._gas(signed)
+        signed = self._contract.sign_genesis(self.payer, identity, head, signature)
+        return identity, self.gas(signed)
+
+    def open_log(self, size: int) -> tuple[bytes, bytes]:
+        """Open a log of a size; return its id and the contract."""
+        identity, _ = self.genesis(size)
+        return identity.log_id(), identity.contract
 
     def anchor(self, old: int, new: int) -> Anchoring:
         """Open a log at one size and anchor another."""
         log_id = self.genesis(old)[0].log_id()
         head, signature = self._head(log_id, new)
-        proof = self._tree.proof(old, new)
-        signed = self._contract.sign_anchor(self._payer, log_id, old, head, proof, signature)
-        return Anchoring(gas=self._gas(signed), proof_length=len(proof))
+        proof = self.tree.proof(old, new)
+        signed = self._contract.sign_anchor(self.payer, log_id, old, head, proof, signature)
+        return Anchoring(gas=self.gas(signed), proof_length=len(proof))
 
     def _head(self, log_id: bytes, size: int) -> tuple[OnChainHead, bytes]:
-        root = self._tree.root(size)
+        root = self.tree.root(size)
         map_root = hashlib.sha256(b"map" + size.to_bytes(8, "big")).digest()
-        signature = sign(self._signer, head_digest(log_id, size, root, map_root))
+        signature = sign(self.signer, head_digest(log_id, size, root, map_root))
         return OnChainHead(size=size, root=root, map_root=map_root), signature
 
-    def _gas(self, signed: SignedTransaction) -> int:
-        receipt = self._client.await_receipt(self._client.broadcast(signed.raw), MINED_WITHIN_S)
+    def gas(self, signed: SignedTransaction) -> int:
+        """Send a transaction; return its gas."""
+        receipt = self.client.await_receipt(self.client.broadcast(signed.raw), MINED_WITHIN_S)
         if receipt is None or not receipt.succeeded:
             raise ChainError("a measured transaction failed")
         return receipt.gas_used
@@ -165,6 +171,9 @@ def measure(client: ChainClient) -> dict[str, object]:
         "anchor": anchors,
         "deploy": meter.deployment(),
         "genesis": meter.genesis(1)[1],
+        "evidence": evidence_figures(
+            meter, {f"2^{exponent}": costliest_pair(exponent) for exponent in EXPONENTS}
+        ),
         "pairs": PAIRS,
         "seed": SEED,
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Signing keys.", no_args_is_help=True, rich_markup_mode=None)
 
 SECRET_BYTES = 32
-_COLUMNS = ("name", "address", "party_secret", "party", "active", "equivocated_at")
+_COLUMNS = ("name", "address", "party_secret", "party", "active")
 Name = Annotated[str, typer.Argument(help="Name of the key: a-z, 0-9 and -.")]
 
 
@@ -64,7 +64,8 @@ def list_keys(context: typer.Context, as_json: JsonFlag = False) -> None:
             row |= {"party": known.get("name"), "active": known.get("active")}
             if "equivocated_at" in known:  # from that log index on it is proven a cheat's
                 row["equivocated_at"] = known["equivocated_at"]
-    output.rows(rows, _COLUMNS)
+    cheats = any("equivocated_at" in row for row in rows)
+    output.rows(rows, (*_COLUMNS, "equivocated_at") if cheats else _COLUMNS)
     if not reachable:
         output.say("the ledger does not run, so parties are not shown: `unbroken up`")
 
