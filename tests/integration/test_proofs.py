@@ -16,12 +16,15 @@ from ledger.bootstrap import Node
 from ledger.cli.exit_codes import ExitCode, exit_code
 from ledger.cli.main import app
 from ledger.client import LedgerClient
+from ledger.clock import now_ms
 from ledger.core.entries import entry_leaf_hash
 from ledger.core.errors import MalformedError, NotFoundError, NotPermittedError
+from ledger.core.facts import tombstone
 from ledger.core.gs1_keys import check_digit
 from ledger.core.jcs import canonical_json
 from ledger.service.disclose import MEDIA_TYPE as DISCLOSURE
 from ledger.service.prove import ABSENCE_MEDIA_TYPE, MEDIA_TYPE
+from ledger.worker import Worker
 from tests.integration.partners import Partner, commission, event, new_item, pack, path_of, ship
 
 Make = Callable[..., Partner]
@@ -73,9 +76,8 @@ def test_a_pack_that_went_by_pallet(
     indexes = [result["logIndex"] for result in job["results"]]
     answer = api.get(f"/items{path_of(item)}/proof")
     assert answer.headers["content-type"] == MEDIA_TYPE
-    assert f"all 2 entries that name the item, up to size {answer.json()['head']['size']}" in (
-        verify(answer.content)
-    )
+    told = verify(answer.content)
+    assert f"all 2 entries that name the item {path_of(item)}, up to size" in told
     bundle = answer.json()
     assert [one["index"] for one in bundle["events"]] == indexes[:4]
     assert [one["index"] for one in bundle["outside"]] == indexes[4:]
@@ -85,7 +87,8 @@ def test_a_pack_that_went_by_pallet(
     shown = api.get(f"/items{path_of(item)}/proof", params={"viewer": buyer.gln})
     verify(shown.content)
     bundle = shown.json()
-    assert [one["index"] for one in bundle["blinded"]] == indexes[:1]
+    assert [one["index"] for one in bundle["blinded"]] == [indexes[0], indexes[4]]
+    assert "outside" not in bundle
     assert [one["index"] for one in bundle["events"]] == indexes[1:4]
     spellings = [buyer.path, f"https://id.gs1.org{buyer.path}", buyer.signer.party.hex()]
     assert {
@@ -118,6 +121,28 @@ def test_a_serial_that_was_never_issued_is_proved_to_be_so(
         client.proof(item)
     captured(maker, commission(item))
     assert api.get(f"/items{path_of(item)}/proof").status_code == 409
+
+
+def test_an_erased_event_is_proved_once_an_anchor_says_so(
+    api: httpx.Client, node: Node, worker: Worker, captured: Captured, partner: Make,
+    settle: Settle, verify: Verify,
+) -> None:  # fmt: skip
+    item, maker = new_item(), partner("P")
+    job = captured(maker, commission(item), ship(item))
+    index = job["results"][1]["logIndex"]
+    settle()
+    before = api.get(f"/items{path_of(item)}/proof").content
+    registrar, at = node.registrar_address(), now_ms()
+    node.registrar().submit([tombstone(at, registrar, index, "GDPR 17(1)(d)")], at_ms=at)
+    worker.turn()
+    answer = api.get(f"/items{path_of(item)}/proof")
+    assert (answer.status_code, answer.json()["type"]) == (409, "unbroken:not-anchored")
+    settle()
+    answer = api.get(f"/items{path_of(item)}/proof")
+    assert f"erased on legal grounds: {index} (GDPR 17(1)(d))" in verify(answer.content)
+    assert [bool(one["rows"]) for one in answer.json()["events"]] == [True, False]
+    assert "was erased" in api.get(f"/disclosures/{index}").json()["detail"]
+    verify(before)
 
 
 @pytest.fixture
