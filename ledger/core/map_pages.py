@@ -8,7 +8,7 @@ The root is a tile always: sixteen parts of a map can be rebuilt apart.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -36,7 +36,9 @@ from ledger.core.item_map import (
 # buckets. With 32 a bucket has 2 to 32 keys, and 15 where a million are spread.
 BUCKET_KEYS = 32
 SLOTS = 16
-KEY_NIBBLES = 64
+# Cost: a round trip to the store is dearer than asking for pages that are not there. A path of 10^9
+# keys has seven pages; of many keys the upper ones are the same.
+FEW_KEYS, AHEAD = 64, 8
 ROOT = b""
 _BUCKET, _TILE = b"\x00", b"\x01"
 _KEY, _COUNT, _HEAD, _ENTRY = 32, 40, 72, 104
@@ -97,16 +99,19 @@ def nibble(key: bytes, depth: int) -> int:
     return byte & 15 if depth & 1 else byte >> 4
 
 
-def load_pages(read: ReadPages, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Read the pages on the paths of keys, a level at a time."""
-    pages: dict[bytes, bytes] = {}
+def load_pages(read: ReadPages, keys: Collection[bytes]) -> dict[bytes, bytes]:
+    """Read the pages on the paths of keys: of few at once as deep as paths go, else by levels."""
+    asked: set[bytes] = set()
+    if len(keys) <= FEW_KEYS:
+        asked = {_prefix(key, depth) for key in keys for depth in range(AHEAD)}
+    pages = dict(read(asked)) if asked else {}
     level = {ROOT: sorted(keys)}
     while level:
-        found = read(level.keys())
-        pages.update(found)
+        if not asked.issuperset(level):
+            pages.update(read(level.keys() - asked))
         below: dict[bytes, list[bytes]] = {}
         for prefix, group in level.items():
-            page = found.get(prefix, b"")
+            page = pages.get(prefix, b"")
             if is_tile(page):
                 present, depth = int.from_bytes(page[1:3]), len(prefix)
                 for key in group:
@@ -115,6 +120,11 @@ def load_pages(read: ReadPages, keys: Iterable[bytes]) -> dict[bytes, bytes]:
                         below.setdefault(prefix + bytes([slot]), []).append(key)
         level = below
     return pages
+
+
+def _prefix(key: bytes, depth: int) -> bytes:
+    """Return the name of the page of a key at a depth."""
+    return bytes([nibble(key, at) for at in range(depth)])
 
 
 def update_pages(pages: Pages, steps: Mapping[bytes, Sequence[Step]]) -> Changes:
