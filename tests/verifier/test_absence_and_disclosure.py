@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from unbroken_verifier.errors import StepError
 from unbroken_verifier.policy import Policy
@@ -57,6 +57,7 @@ def never_issued(serial: int) -> str:
 ABSENT = never_issued(1)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_an_item_that_no_entry_names_is_absent(serial: int) -> None:
     path = never_issued(serial)

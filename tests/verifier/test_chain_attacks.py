@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from unbroken_verifier.errors import StepError
 from unbroken_verifier.policy import Policy
@@ -374,6 +374,7 @@ def test_a_pack_without_its_parent_is_said() -> None:
 EVENTS = range(len(LOG.events))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(("removed", "added", "swapped")), st.data())
 def test_a_history_with_one_entry_changed_never_verifies(how: str, data: st.DataObject) -> None:
     """One entry removed from its chains, added to one, or swapped with another."""
