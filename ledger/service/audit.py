@@ -18,11 +18,14 @@ from ledger.core.eip712 import keccak
 from ledger.core.entries import decode_fact
 from ledger.core.errors import InvariantError, LedgerError
 from ledger.core.facts import LogIdentity
+from ledger.core.map_pages import SLOTS
 from ledger.core.merkle import HASH_SIZE, Frontier
 from ledger.core.rights import Rights
 from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, completed_tiles
+from ledger.service.audit_cases import audit_cases
 from ledger.service.audit_content import SubmissionAudit
 from ledger.service.audit_custody import FIRST_BYTES, CustodyReport, audit_custody
+from ledger.service.audit_map import MapPart, audit_map_part, join_map_parts
 from ledger.service.audit_ports import AnchorRecords, AuditStore, Extent, OpenStore
 from ledger.service.audit_range import CHUNK, Ground, RangeReport, audit_range
 from ledger.service.vault import Vault
@@ -166,6 +169,8 @@ class _Replay:
                 self._fail("items", index, f"{what} of an entry that is not there")
             self._check_submissions(snapshot)
             self._check_custody(snapshot)
+            self._check_map(snapshot)
+            self._failures += audit_cases(self._store)
             for address, index in self._store.stray_equivocations(extent.integrated):
                 detail = f"key 0x{address} and what is told of its double spends do not fit"
                 self._fail("equivocations", index, detail)
@@ -268,6 +273,19 @@ class _Replay:
         for what, item in self._store.stray_custody():
             self._fail("custody", None, f"a {what} of item {item}, which no entry names")
         self._checked["custody"] = folded
+
+    def _check_map(self, snapshot: str) -> None:
+        """Rebuild the item map, and compare its root with every head that claims one."""
+        if any(one.check in _REPLAYED for one in self._failures):
+            self._fail("map", None, "not rebuilt: the entries or item rows behind it failed")
+            return
+        jobs = ((self._auditor.open_store, snapshot, slot) for slot in range(SLOTS))
+        parts: list[MapPart] = []
+        for part in self._run(audit_map_part, jobs):
+            parts.append(part)
+            self._progress("map", len(parts), SLOTS)
+        self._failures += join_map_parts(self._store.item_map(), parts)
+        self._checked["map"] = sum(part.keys for part in parts)
 
     def _fail(self, check: str, index: int | None, detail: str) -> None:
         self._failures.append(Failure(check, index, detail))

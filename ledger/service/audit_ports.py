@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 from ledger.core.audit_signatures import SignedEntry
 from ledger.core.custody.steps import Step
 from ledger.core.rights import Registrars
+from ledger.service.case_ports import CaseAudit
+from ledger.service.map_ports import MapRecords
 from ledger.service.ports import Head
 
 Row = tuple[Any, ...]
@@ -70,7 +72,7 @@ class AnchorFact(NamedTuple):
     map_root: bytes
 
 
-class AuditStore(Protocol):
+class AuditStore(CaseAudit, Protocol):
     """One snapshot of the log's storage."""
 
     def snapshot(self) -> str:
@@ -139,6 +141,10 @@ class AuditStore(Protocol):
 
     def histories(self, keys: Collection[bytes], size: int) -> dict[bytes, list[Step]]:
         """Return the steps below size of items and of the containers that held them."""
+        ...
+
+    def item_map(self) -> MapRecords:
+        """Return what the snapshot holds of the item map."""
         ...
 
     def unjudged(self, keys: Collection[bytes]) -> set[bytes]:

@@ -1,6 +1,6 @@
 """What cases need from the outside, and the values they answer with."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -271,4 +271,34 @@ class CaseStore(Protocol):
         self, failures: Mapping[tuple[int, str, bytes], int], forget_before_ms: int
     ) -> None:
         """Add failing look-ups by (window, product, requestor), and forget old windows."""
+        ...
+
+
+class AuditedAct(NamedTuple):
+    """An act of the log as the cases have it."""
+
+    log_index: int
+    entry: bytes
+    effective: bool
+
+
+class AuditedCase(NamedTuple):
+    """A case as it is stored, None for acts without one, and what makes it."""
+
+    id: bytes
+    case: Case | None
+    changes: list[Change]
+    acts: list[AuditedAct]
+    finding_open: bool
+
+
+class CaseAudit(Protocol):
+    """What is read of one snapshot."""
+
+    def audited_cases(self) -> Iterator[AuditedCase]:
+        """Yield every case, and every name that acts were applied to, by id."""
+        ...
+
+    def stray_cases(self) -> list[tuple[int | None, str]]:
+        """Return (index, sentence) of acts and findings that the cases lack, or have too many."""
         ...

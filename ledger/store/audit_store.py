@@ -18,8 +18,10 @@ from ledger.core.entries import Address
 from ledger.core.rights import Registrars
 from ledger.service.audit_ports import AnchorFact, AuditBody, AuditSubmission, Extent, Row
 from ledger.service.ports import Head
+from ledger.store.case_audit_store import CaseAuditReads
 from ledger.store.custody_store import CustodyTables
 from ledger.store.database import open_engine
+from ledger.store.map_audit_store import SqlMapRecords
 from ledger.store.token_store import STRAY_EQUIVOCATIONS
 
 # Rows of one fetch of a stream: an event with 5,000 packs has about 500 kB.
@@ -83,7 +85,7 @@ _STRAY = """
 """
 
 
-class SqlAuditStore:
+class SqlAuditStore(CaseAuditReads):
     """Reads one snapshot; every method may stream while the log goes on growing."""
 
     def __init__(self, connection: Connection) -> None:
@@ -219,6 +221,10 @@ class SqlAuditStore:
         return {
             key: [step for step in steps if step.log_index < size] for key, steps in found.items()
         }
+
+    def item_map(self) -> SqlMapRecords:
+        """Return what the snapshot holds of the item map."""
+        return SqlMapRecords(self._connection)
 
     def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
         """Return the keys that custody rules do not judge."""

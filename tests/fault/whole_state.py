@@ -15,6 +15,7 @@ from ledger.core.signatures import recover
 from ledger.core.tiles import completed_tiles
 from ledger.service.audit import Auditor
 from ledger.store.audit_store import open_audit_store
+from tests.case_replay import verify_cases
 from tests.custody_replay import derived, replayed
 from tests.fault.plant import Plant, Process, key
 
@@ -29,6 +30,7 @@ def verify_whole_state(plant: Plant, records: Any) -> None:  # noqa: ANN401 -- A
         _verify_map(connection, leaves)
         _verify_anchors(connection, records, len(leaves))
         _verify_custody(connection)
+        verify_cases(connection)
     _verify_index(process)
     process.end()
 

@@ -10,9 +10,12 @@ from sqlalchemy import Connection, text
 from ledger.bootstrap import Node, own_devnet
 from ledger.clock import now_ms
 from ledger.core.facts import claim_key, key_added, key_revoked, party_added
+from ledger.core.finding_acts import Act, FindingAct, submit_acts
 from ledger.core.identifiers import party_key
 from ledger.core.signatures import address_of
 from ledger.core.submission import Signer, build_submission, format_submission
+from ledger.core.tokens import hold_token
+from ledger.service.acts import accept_acts
 from ledger.worker import Worker
 from tests.integration.conftest import opened_ledger
 from tests.integration.partners import document
@@ -23,6 +26,7 @@ CASE = "urn:epc:id:sscc:4012345.0000000011"
 COPIED = (
     "log_entries", "events", "item_rows", "items", "submissions", "capture_results", "heads",
     "anchors", "tiles", "log_state", "parties", "party_keys", "item_states", "findings",
+    "cases", "case_acts", "finding_changes", "key_equivocations",
 )  # fmt: skip
 
 
@@ -40,9 +44,15 @@ def shipped(hour: int, to: str) -> dict[str, object]:
     )
 
 
-def send(node: Node, signer: Signer, *events: dict[str, object]) -> None:
-    raw = document(*events)
-    made = build_submission(raw, signer, node.identity.domain(), issued_at=now_ms())
+TOKEN = hold_token(b"the case", b"as its maker came by it")
+
+
+def send(
+    node: Node, signer: Signer, *events: dict[str, object], spent_by: int | None = None
+) -> None:
+    raw, domain = document(*events), node.identity.domain()
+    spends = {} if spent_by is None else {spent_by: {0: TOKEN}}
+    made = build_submission(raw, signer, domain, issued_at=now_ms(), spends=spends)
     accepted = node.acceptor().accept(
         format_submission(made), raw, "application/json", at_ms=now_ms()
     )
@@ -59,6 +69,16 @@ def register(node: Node, gln: str) -> Signer:
     ]
     node.registrar().submit(facts, at_ms=at)
     return Signer(private_key=key, party=party, party_secret=secrets.token_bytes(32))
+
+
+def acknowledge(node: Node, signer: Signer) -> None:
+    """Act on the case of some finding."""
+    with node.engine.connect() as connection:
+        query = "SELECT path, code FROM findings JOIN items USING (item_key) LIMIT 1"
+        path, code = connection.execute(text(query)).one()
+    act, at = FindingAct(act=Act.ACKNOWLEDGE, item=path, code=code), now_ms()
+    part = submit_acts(signer.private_key, signer.party, node.identity, [act], at)
+    node.log.add_submission(accept_acts(node.acceptor(), part, at_ms=at))
 
 
 def settle(node: Node, worker: Worker) -> None:
@@ -78,14 +98,16 @@ def ledger() -> Iterator[Node]:
             send(node, maker, event(1, "ObjectEvent", "ADD", "commissioning", epcList=[pack]))
         settle(node, worker)
         packed = event(2, "AggregationEvent", "ADD", "packing", parentID=CASE, childEPCs=PACKS[:3])
-        send(node, maker, packed, shipped(3, BUYER))
+        send(node, maker, packed, shipped(3, BUYER), spent_by=1)
         settle(node, worker)
         received = event(4, "ObjectEvent", "OBSERVE", "receiving", epcList=[CASE])
         send(node, buyer, received)
-        send(node, maker, shipped(5, "4012347000007"))
+        send(node, maker, shipped(5, "4012347000007"), spent_by=0)
         address, at = address_of(buyer.private_key), now_ms()
         fact = key_revoked(at, node.identity.registrar, buyer.party, address, "ended")
         node.registrar().submit([fact], at_ms=at)
+        settle(node, worker)
+        acknowledge(node, maker)
         settle(node, worker)
         with node.engine.begin() as connection:
             for table in COPIED:
@@ -223,6 +245,10 @@ FLIP = "set_byte({0}, {1}, get_byte({0}, {1}) # 1)"
         (("UPDATE item_states SET item_key = sha256('x') WHERE container IS NULL AND item_key ="
          " (SELECT min(item_key) FROM item_states)"), "custody"),
         ("DELETE FROM findings", "findings"),
+        ("DELETE FROM key_equivocations", "equivocations"),
+        ("UPDATE key_equivocations SET log_index = log_index + 1", "equivocations"),
+        ((f"INSERT INTO key_equivocations SELECT substring(sha256('x') FOR 20), {MIDDLE},"
+         " item_key FROM key_equivocations"), "equivocations"),
         ("UPDATE party_keys SET active = true", "directory"),
         ("UPDATE parties SET name = 'Somebody Else'", "directory"),
         (f"UPDATE capture_results SET log_index = 3 WHERE log_index = {MIDDLE}", "results"),
@@ -266,3 +292,48 @@ def test_the_rewritten_past_of_one_who_knows_all_keys_is_not_on_chain(
     checks = failed_checks(ledger)
     assert {"signature", "tiles", "head", "root", "content"} <= checks
     assert "leaf" not in checks
+
+
+ACTED = "(SELECT case_id FROM case_acts)"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"UPDATE cases SET state = 'closed', reason = 'gone' WHERE id = {ACTED}",
+        f"UPDATE cases SET state = 'resolved', cause = 'other' WHERE id = {ACTED}",
+        "UPDATE cases SET muted_until = 9000000000000",
+        "UPDATE cases SET assignee = 'nobody'",
+        "UPDATE case_acts SET effective = false",
+        f"UPDATE case_acts SET case_id = (SELECT id FROM cases WHERE id <> {ACTED} LIMIT 1)",
+        "DELETE FROM case_acts",
+        "DELETE FROM cases",
+        f"DELETE FROM cases WHERE id = {ACTED}",
+        # A forged change closes the case too: the finding is open all the same.
+        f"""
+        WITH forged AS (INSERT INTO finding_changes (log_index, kind, late, item_key, code,
+                severity, finding_class, detail, evidence, backdated, reason)
+            SELECT changed_index, 'closed', false, item_key, code, 'high', 'suspicious', '',
+                '{{}}', false, 'gone' FROM cases WHERE id = {ACTED} RETURNING seq)
+        UPDATE cases SET state = 'closed', reason = 'gone' WHERE id = {ACTED}
+        """,
+    ],
+)  # fmt: skip
+def test_a_case_that_was_closed_or_changed_quietly_is_named(
+    ledger: Node, attacker: Connection, change: str
+) -> None:
+    attacker.execute(text(change))
+    attacker.execute(
+        text("UPDATE case_progress SET changes_to = (SELECT max(seq) FROM finding_changes)")
+    )
+    attacker.commit()
+    assert failed_checks(ledger) == {"cases"}
+
+
+def test_an_act_that_was_changed_is_named_as_any_entry_is(
+    ledger: Node, attacker: Connection
+) -> None:
+    # In the word behind the head, the length and {"act":".
+    attacker.execute(text("UPDATE log_entries SET entry = set_byte(entry, 80, 120) WHERE kind = 7"))
+    attacker.commit()
+    assert failed_checks(ledger) >= {"leaf", "entry", "cases"}
