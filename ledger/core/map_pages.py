@@ -78,7 +78,8 @@ def tile_slots(page: bytes) -> list[Subtree]:
     return slots
 
 
-def _tile(slots: Sequence[Subtree]) -> bytes:
+def tile(slots: Sequence[Subtree]) -> bytes:
+    """Return the tile of sixteen subtrees."""
     present = sum(1 << i for i, slot in enumerate(slots) if slot.kind)
     single = sum(1 << i for i, slot in enumerate(slots) if slot.kind == ONE)
     nodes = [slot.node for slot in slots if slot.kind]
@@ -129,14 +130,17 @@ def _prefix(key: bytes, depth: int) -> bytes:
 
 def update_pages(pages: Pages, steps: Mapping[bytes, Sequence[Step]]) -> Changes:
     """Take steps into a map whose pages on their paths are given; pure, so it may run anywhere."""
-    return update_slots(pages, steps, ROOT)
+    return update_part(pages, steps, ROOT)[0]
 
 
-def update_slots(pages: Pages, steps: Mapping[bytes, Sequence[Step]], prefix: bytes) -> Changes:
-    """Take steps into the part of a map below prefix; `root` is that part's."""
+def update_part(
+    pages: Pages, steps: Mapping[bytes, Sequence[Step]], prefix: bytes
+) -> tuple[Changes, Subtree]:
+    """Take steps into the part of a map below prefix, and return what it stands for too."""
     update = _Update(pages, steps)
-    update.changes.root = update.page(prefix, sorted(steps)).node
-    return update.changes
+    subtree = update.page(prefix, sorted(steps))
+    update.changes.root = subtree.node
+    return update.changes, subtree
 
 
 class _Update:
@@ -150,7 +154,7 @@ class _Update:
         """Take the steps of sorted keys into the page of a prefix; return its subtree."""
         page = self._pages.get(prefix)
         if page is None and prefix == ROOT:
-            page = _tile([EMPTY] * SLOTS)
+            page = tile([EMPTY] * SLOTS)
         if page is None or not is_tile(page):
             entries = [] if page is None else bucket_entries(page)
             for key in keys:
@@ -159,7 +163,7 @@ class _Update:
         slots, depth = tile_slots(page), len(prefix)
         for slot, group in groupby(keys, lambda key: nibble(key, depth)):
             slots[slot] = self.page(prefix + bytes([slot]), list(group))
-        self.changes.pages[prefix] = _tile(slots)
+        self.changes.pages[prefix] = tile(slots)
         return tile_root(slots)
 
     def _extend(self, entries: list[bytes], key: bytes) -> None:
@@ -184,7 +188,7 @@ class _Update:
         slots = [EMPTY] * SLOTS
         for slot, group in groupby(entries, lambda entry: nibble(entry, depth)):
             slots[slot] = self._place(prefix + bytes([slot]), list(group))
-        self.changes.pages[prefix] = _tile(slots)
+        self.changes.pages[prefix] = tile(slots)
         return tile_root(slots)
 
 

@@ -276,8 +276,8 @@ class _Replay:
 
     def _check_map(self, snapshot: str) -> None:
         """Rebuild the item map, and compare its root with every head that claims one."""
-        if any(one.check in _REPLAYED for one in self._failures):
-            self._fail("map", None, "not rebuilt: the entries or item rows behind it failed")
+        if any(one.check in {*_REPLAYED, "fact"} for one in self._failures):
+            self._fail("map", None, "not rebuilt: the facts, entries or item rows behind it failed")
             return
         jobs = ((self._auditor.open_store, snapshot, slot) for slot in range(SLOTS))
         parts: list[MapPart] = []
