@@ -65,6 +65,14 @@ class CustodyProgress(NamedTuple):
     facts_to: int
 
 
+class KnownKey(NamedTuple):
+    """A key that has custody, as a class, as an item, or as both."""
+
+    key: bytes
+    is_class: bool
+    is_item: bool
+
+
 class CustodyTransaction(Protocol):
     """The custody part of an integration transaction."""
 
@@ -88,8 +96,8 @@ class CustodyTransaction(Protocol):
         """Write facts of events that have none yet."""
         ...
 
-    def forget_erased(self, start: int, end: int) -> set[bytes]:
-        """Drop the facts of what tombstones [start, end) erase; return the items it was about."""
+    def forget_erased(self, start: int, end: int) -> tuple[set[bytes], set[bytes]]:
+        """Drop the facts of what tombstones [start, end) erase; return items and classes of it."""
         ...
 
     def forget_places(self, start: int, end: int) -> bool:
@@ -126,11 +134,11 @@ class CustodyTransaction(Protocol):
     def waiting_items(self, as_of_ms: int, limit: int) -> list[bytes]:
         """Return items that are due by as_of_ms or wait for a new look, and let them wait no more.
 
-        Who takes them evaluates them in this transaction.
+        Who takes them evaluates them in this transaction, which sets when they are due again.
         """
         ...
 
-    def items_after(self, key: bytes, limit: int) -> list[bytes]:
+    def keys_after(self, key: bytes, limit: int) -> list[KnownKey]:
         """Return the next items and classes that have custody, by key."""
         ...
 
@@ -140,6 +148,10 @@ class CustodyTransaction(Protocol):
 
     def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
         """Return all steps of items and, recursively, of the containers that held them."""
+        ...
+
+    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
+        """Return all steps of classes, each with the quantity that it states of its class."""
         ...
 
     def open_findings(self, keys: Collection[bytes]) -> list[OpenFinding]:

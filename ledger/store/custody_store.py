@@ -14,8 +14,8 @@ from sqlalchemy import text
 from ledger.core.custody.state import ItemState
 from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.entries import FLAG_UNPACK_ALL, Op
-from ledger.service.custody_ports import CustodyProgress, StayRow
-from ledger.store.bulk import copy_into
+from ledger.service.custody_ports import CustodyProgress, KnownKey, StayRow
+from ledger.store.bulk import KeyArray, copy_into
 from ledger.store.finding_store import FindingTables
 
 _STATES = {
@@ -27,33 +27,31 @@ _STAYS = {
     "child": "bytea", "from_index": "int8", "parent": "bytea", "from_ms": "int8",
     "to_index": "int8", "to_ms": "int8", "is_followed": "bool",
 }  # fmt: skip
-# Bytes 5, 6 and 8 to 16 of an entry: operation, flags, event time.
-_NAMED = f"""
-    SELECT r.item_key, min(r.log_index) AS first, min(CASE WHEN get_byte(e.entry, 5) = {Op.VOID:d}
-            THEN 0 ELSE ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
-        END) AS since,
-        bool_or(r.role = 1) AS holds,
-        bool_or(r.role = 1 AND get_byte(e.entry, 6) & {FLAG_UNPACK_ALL:d} <> 0) AS frees
-    FROM item_rows r JOIN log_entries e USING (log_index)
-    WHERE r.log_index >= %s AND r.log_index < %s AND r.role <> 5
-    GROUP BY r.item_key ORDER BY first
-"""  # noqa: S608 -- numbers of our own
-# A VOID counts from the beginning: what it takes back may be as old as that.
-_INSIDE = f"""
-    WITH RECURSIVE moved AS (
-        SELECT * FROM unnest(%s::bytea[], %s::int8[], %s::bool[]) AS m (key, since, frees)
+# Bytes 5, 6 and 8 to 16 of an entry: operation, flags, event time. A VOID counts from the beginning
+# of time: what it takes back may be as old as that.
+_TOUCHED = f"""
+    WITH RECURSIVE named AS MATERIALIZED (
+        SELECT r.item_key AS key, min(r.log_index) AS first,
+            min(CASE WHEN get_byte(e.entry, 5) = {Op.VOID:d} THEN 0
+                ELSE ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
+            END) AS since,
+            bool_or(r.role = 1 AND get_byte(e.entry, 6) & {FLAG_UNPACK_ALL:d} <> 0) AS frees
+        FROM item_rows r JOIN log_entries e USING (log_index)
+        WHERE r.log_index >= %s AND r.log_index < %s AND r.role <> 5 GROUP BY r.item_key
     ), inside AS (
-        SELECT s.child, m.since, 1 AS depth FROM moved m JOIN stays s ON s.parent = m.key
-            AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= m.since)
+        SELECT s.child, n.since, 1 AS depth FROM named n JOIN stays s ON s.parent = n.key
+            AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= n.since)
         UNION
         SELECT s.child, i.since, depth + 1 FROM inside i JOIN stays s ON s.parent = i.child
             AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= i.since)
             WHERE depth < {MAX_NESTING:d}
     )
-    SELECT child FROM inside
-    UNION
-    SELECT s.child FROM moved m JOIN stays s ON s.parent = m.key
-        AND (s.to_ms IS NULL OR s.to_ms >= m.since) WHERE m.frees
+    SELECT key, min(first) AS at FROM (
+        SELECT key, first FROM named
+        UNION ALL SELECT child, NULL FROM inside
+        UNION ALL SELECT s.child, NULL FROM named n JOIN stays s ON s.parent = n.key
+            AND (s.to_ms IS NULL OR s.to_ms >= n.since) WHERE n.frees
+    ) touched GROUP BY key ORDER BY at NULLS LAST, key
 """  # noqa: S608 -- numbers of our own
 _CLASSES = """
     SELECT DISTINCT item_key FROM item_rows
@@ -62,18 +60,18 @@ _CLASSES = """
 _DUE = """
     SELECT item_key FROM item_states WHERE due_ms <= %s ORDER BY due_ms, item_key LIMIT %s
 """
-_NO_LONGER_DUE = "UPDATE item_states SET due_ms = NULL WHERE item_key = ANY(%s)"
 _WAITING = """
     DELETE FROM custody_waiting WHERE item_key IN
         (SELECT item_key FROM custody_waiting ORDER BY item_key LIMIT %s) RETURNING item_key
 """
 _AFTER = """
-    SELECT item_key FROM (
-        (SELECT item_key FROM item_states WHERE item_key > %s ORDER BY item_key LIMIT %s)
-        UNION
-        (SELECT DISTINCT item_key FROM custody_quantities WHERE item_key > %s
+    SELECT item_key, bool_or(is_class) AS is_class, bool_or(NOT is_class) AS is_item FROM (
+        (SELECT item_key, false AS is_class FROM item_states WHERE item_key > %s
             ORDER BY item_key LIMIT %s)
-    ) known ORDER BY item_key LIMIT %s
+        UNION ALL
+        (SELECT DISTINCT item_key, true FROM custody_quantities WHERE item_key > %s
+            ORDER BY item_key LIMIT %s)
+    ) known GROUP BY item_key ORDER BY item_key LIMIT %s
 """
 _CLOCK = """
     SELECT ('x' || encode(substring(entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
@@ -123,12 +121,7 @@ class CustodyTables(FindingTables):
         something by itself while it was there, at the time of the entry or later, and what an
         unpack-all takes out.
         """
-        named = self._fetch(_NAMED, start, end)
-        touched = dict.fromkeys(row[0] for row in named)
-        # An item that never held another has nothing inside.
-        keys, _, since, _, frees = zip(*named, strict=True) if named else ((), (), (), (), ())
-        inside = self._fetch(_INSIDE, list(keys), list(since), list(frees)) if keys else []
-        return [*(touched | dict.fromkeys(sorted(key for (key,) in inside)))]
+        return [key for key, _ in self._fetch(_TOUCHED, start, end)]
 
     def touched_classes(self, start: int, end: int) -> list[bytes]:
         """Return the classes that entries [start, end) name."""
@@ -137,17 +130,15 @@ class CustodyTables(FindingTables):
     def waiting_items(self, as_of_ms: int, limit: int) -> list[bytes]:
         """Return items that are due by as_of_ms or wait for a new look, and let them wait no more.
 
-        Who takes them evaluates them in this transaction.
+        Who takes them evaluates them in this transaction, which sets when they are due again.
         """
         due = [key for (key,) in self._fetch(_DUE, as_of_ms, limit)]
-        if due:
-            self._run(_NO_LONGER_DUE, due)
         waiting = [key for (key,) in self._fetch(_WAITING, limit)]
         return [*dict.fromkeys(due + waiting)]
 
-    def items_after(self, key: bytes, limit: int) -> list[bytes]:
+    def keys_after(self, key: bytes, limit: int) -> list[KnownKey]:
         """Return the next items and classes that have custody, by key."""
-        return [one for (one,) in self._fetch(_AFTER, key, limit, key, limit, limit)]
+        return [KnownKey(*row) for row in self._fetch(_AFTER, key, limit, key, limit, limit)]
 
     def write_states(self, states: Mapping[bytes, ItemState], due: Mapping[bytes, int]) -> None:
         """Write the states that are not stored yet as they are."""
@@ -170,7 +161,7 @@ class CustodyTables(FindingTables):
         stored: dict[bytes, set[StayRow]] = {
             child: {StayRow(*row) for row in group}
             for child, group in groupby(
-                sorted(self._fetch(_STAYS_OF, list(keys))), key=itemgetter(0)
+                sorted(self._fetch(_STAYS_OF, KeyArray(keys))), key=itemgetter(0)
             )
         }
         made: dict[bytes, set[StayRow]] = {}
@@ -178,7 +169,7 @@ class CustodyTables(FindingTables):
             made.setdefault(row.child, set()).add(row)
         changed = [key for key in made.keys() | stored.keys() if made.get(key) != stored.get(key)]
         if changed:
-            self._run(_MOVED_OUT, changed)
+            self._run(_MOVED_OUT, KeyArray(changed))
             copy_into(
                 self._connection, "stays", list(_STAYS), list(_STAYS.values()),
                 [row for key in changed for row in sorted(made.get(key, ()))],

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ledger.core.custody.facts import EventFacts
 from ledger.core.entries import Kind, decode_fact
 from ledger.core.epcis.compared import field
-from ledger.store.bulk import copy_into
+from ledger.store.bulk import IndexArray, copy_into
 from ledger.store.step_store import StepTables, format_more
 
 _FACTS = {
@@ -44,10 +44,10 @@ _PLACES = "SELECT path, latitude, longitude FROM places WHERE path = ANY(%s)"
 _TOMBSTONES = """
     SELECT entry FROM log_entries WHERE log_index >= %s AND log_index < %s AND kind = 6
 """
-_FORGET = (
-    "DELETE FROM custody_facts WHERE log_index = ANY(%s)",
-    "DELETE FROM custody_quantities WHERE log_index = ANY(%s)",
-)
+_FORGET = "DELETE FROM custody_facts WHERE log_index = ANY(%s)"
+_FORGET_QUANTITIES = """
+    DELETE FROM custody_quantities WHERE log_index = ANY(%s) RETURNING item_key
+"""
 # Names that new events have in common with others of other content. Where a hash stands for the
 # eventID, spellings that it does not see make no other content.
 _SHARED_NAMES = """
@@ -113,16 +113,17 @@ class FactTables(StepTables):
             names, types = list(_QUANTITIES), list(_QUANTITIES.values())
             copy_into(connection, "custody_quantities", names, types, counted)
 
-    def forget_erased(self, start: int, end: int) -> set[bytes]:
-        """Drop the facts of what tombstones [start, end) erase; return the items it was about."""
+    def forget_erased(self, start: int, end: int) -> tuple[set[bytes], set[bytes]]:
+        """Drop the facts of what tombstones [start, end) erase; return items and classes of it."""
         erased = [_erased_index(entry) for (entry,) in self._fetch(_TOMBSTONES, start, end)]
         if not erased:
-            return set()
-        names = [name for (name,) in self._fetch(_LOST_NAMES, erased)]
-        for statement in _FORGET:
-            self._run(statement, erased)
+            return set(), set()
+        names = [name for (name,) in self._fetch(_LOST_NAMES, IndexArray(erased))]
+        self._run(_FORGET, IndexArray(erased))
+        classes = {key for (key,) in self._fetch(_FORGET_QUANTITIES, IndexArray(erased))}
         changed = self._rename(names, end)
-        return {key for (key,) in self._fetch(_ITEMS_OF, [*erased, *changed])}
+        items = self._fetch(_ITEMS_OF, IndexArray([*erased, *changed]))
+        return {key for (key,) in items}, classes
 
     def forget_places(self, start: int, end: int) -> bool:
         """Drop what documents told of coordinates that tombstones [start, end) erase; tell if any.
@@ -141,7 +142,7 @@ class FactTables(StepTables):
         """
         names = [name for (name,) in self._fetch(_SHARED_NAMES, start, end)]
         changed = self._rename(names, end)
-        return {key for (key,) in self._fetch(_ITEMS_OF, changed)} if changed else set()
+        return {key for (key,) in self._fetch(_ITEMS_OF, IndexArray(changed))} if changed else set()
 
     def _rename(self, names: Collection[str], end: int) -> list[int]:
         if not names:

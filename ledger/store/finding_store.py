@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection
 
 from ledger.service.custody_ports import Change, FindingChange, OpenFinding
-from ledger.store.bulk import copy_into
+from ledger.store.bulk import KeyArray, copy_into
 from ledger.store.facts_store import FactTables
 from ledger.store.outbox import announce_findings
 
@@ -47,7 +47,7 @@ class FindingTables(FactTables):
 
     def open_findings(self, keys: Collection[bytes]) -> list[OpenFinding]:
         """Return the open findings of items."""
-        rows = self._fetch(_OPEN, list(keys))
+        rows = self._fetch(_OPEN, KeyArray(keys))
         return [OpenFinding._make((*row[:5], tuple(row[5]), row[6])) for row in rows]
 
     def write_findings(

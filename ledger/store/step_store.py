@@ -1,6 +1,7 @@
 """Steps of custody, read from item rows, entries and facts: few queries for many items."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from sqlalchemy import Connection
 from ledger.core.custody.facts import EventFacts, Reading
 from ledger.core.custody.steps import MAX_NESTING, Step
 from ledger.core.entries import Op, Z, event_fields
-from ledger.store.bulk import driver_of, fetch_rows
+from ledger.store.bulk import IndexArray, KeyArray, driver_of, fetch_rows
 
 # The fold follows containers MAX_NESTING deep; what it asks for must have been read.
 MAX_DEPTH = MAX_NESTING + 1
@@ -28,6 +29,9 @@ _FAMILIES = """
 _FACTS = """
     SELECT log_index, step, disposition, place, lot, expiry_ms, original, alarm, more
     FROM custody_facts WHERE log_index = ANY(%s)
+"""
+_QUANTITIES = """
+    SELECT item_key, log_index, quantity FROM custody_quantities WHERE item_key = ANY(%s)
 """
 _UNJUDGED = """
     SELECT item_key FROM items WHERE item_key = ANY(%s)
@@ -57,7 +61,7 @@ class StepTables:
 
     def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
         """Return the keys that custody rules do not judge: classes, assets and foreign names."""
-        return {key for (key,) in self._fetch(_UNJUDGED, list(keys))}
+        return {key for (key,) in self._fetch(_UNJUDGED, KeyArray(keys))}
 
     def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
         """Return all steps of items and, recursively, of the containers that held them."""
@@ -72,6 +76,18 @@ class StepTables:
             wanted = parents - found.keys()
         return found
 
+    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
+        """Return all steps of classes, each with the quantity that it states of its class."""
+        found = _Read(self).steps(set(keys))
+        stated = {
+            (key, index): quantity
+            for key, index, quantity in self._fetch(_QUANTITIES, KeyArray(keys))
+        }
+        return {
+            key: [_counted(step, stated.get((key, step.log_index))) for step in steps]
+            for key, steps in found.items()
+        }
+
 
 class _Read:
     """What one call of `histories` has read so far, by log index."""
@@ -80,11 +96,13 @@ class _Read:
         self._fetch = tables._fetch  # noqa: SLF001 -- of the same module
         self._entries: dict[int, _Entry] = {}
         self._facts: dict[int, EventFacts] = {}
+        # Most events of a site say the same.
+        self._known: dict[tuple[Any, ...], EventFacts] = {}
         self._families: dict[int, tuple[tuple[bytes, ...], bool]] = {}
 
     def steps(self, keys: set[bytes]) -> dict[bytes, list[Step]]:
         """Return the steps of keys, by item."""
-        rows = self._fetch(_STEPS, list(keys))
+        rows = self._fetch(_STEPS, KeyArray(keys))
         self._read({row[1] for row in rows} - self._entries.keys())
         entries, facts, families = self._entries, self._facts, self._families
         steps: dict[bytes, list[Step]] = {key: [] for key in keys}
@@ -116,22 +134,40 @@ class _Read:
         return steps
 
     def _read(self, indexes: set[int]) -> None:
-        wanted = list(indexes)
-        if not wanted:
+        if not indexes:
             return
+        wanted = IndexArray(indexes)
         for index, leaf_hash, entry in self._fetch(_ENTRIES, wanted):
             self._entries[index] = (leaf_hash, event_fields(entry))
-        for row in self._fetch(_FACTS, wanted):
-            self._facts[row[0]] = read_facts(row)
+        known = self._known
+        for index, *said in self._fetch(_FACTS, wanted):
+            facts = known.get(tuple(said))
+            if facts is None:
+                facts = known[tuple(said)] = read_facts(*said)
+            self._facts[index] = facts
         parents: dict[int, list[bytes]] = {}
         for index, key, lists_children in self._fetch(_FAMILIES, wanted):
             parents.setdefault(index, []).append(key)
             self._families[index] = (tuple(parents[index]), lists_children)
 
 
-def read_facts(row: Any) -> EventFacts:  # noqa: ANN401 -- a row of _FACTS
+def _counted(step: Step, quantity: float | None) -> Step:
+    if step.facts is None or quantity is None:
+        return step
+    return replace(step, facts=replace(step.facts, quantities={step.item: quantity}))
+
+
+def read_facts(
+    step: str,
+    disposition: str,
+    place: str,
+    lot: str,
+    expiry_ms: int | None,
+    original: int | None,
+    alarm: bool,
+    more: str | None,
+) -> EventFacts:
     """Return the facts of a row of `custody_facts`; quantities have a table of their own."""
-    _, step, disposition, place, lot, expiry_ms, original, alarm, more = row
     return EventFacts(
         step=step,
         disposition=disposition,
