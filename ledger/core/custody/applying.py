@@ -145,16 +145,25 @@ def _issue(item: Item, step: Step) -> None:
         item.find(Rule.USE_AFTER_CONSUMED, ended, step)
     elif ended is not None:
         item.find(Rule.COMMISSION_AFTER_DECOMMISSION, ended, step)
-    if step.op is Op.COMMISSION:
-        item.commissions.append(step)
-        if len(item.commissions) > 1:
-            item.find(Rule.DUPLICATE_COMMISSION, *item.commissions)
+    item.births.append(step)
+    if len(item.births) > 1:
+        _judge_births(item)
     if not item.issued and item.uses:
         slack = item.ground.settings.grace(Rule.EVENT_BEFORE_COMMISSION, step.party)
         early = [use for use in item.uses if use.time_ms + slack < step.time_ms]
         if early:
             item.find(Rule.EVENT_BEFORE_COMMISSION, *early, step)
     _begin(item, step)
+
+
+def _judge_births(item: Item) -> None:
+    """Find a second commissioning, or that two parties' transformations produced the item."""
+    commissions = [step for step in item.births if step.op is Op.COMMISSION]
+    if len(commissions) > 1:
+        item.find(Rule.DUPLICATE_COMMISSION, *commissions)
+    produced = [step for step in item.births if step.op is Op.TRANSFORM]
+    if len({step.party for step in produced}) > 1:
+        item.find(Rule.DUPLICATE_COMMISSION, *produced)
 
 
 def _begin(item: Item, step: Step) -> None:

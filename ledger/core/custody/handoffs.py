@@ -24,7 +24,7 @@ def hand_off(item: Item, step: Step, *, own: bool) -> None:
         return  # the container left without it
     if not entitled:
         item.find(Rule.SHIP_BY_NON_OWNER, item.since, step)
-    clash = next((sent for sent in item.open if _clashes(sent, step)), None)
+    clash = next((sent for sent in item.open if _clashes(sent, step, item)), None)
     if clash is not None:
         _ship_twice(item, clash, step, own=own)
     if entitled:
@@ -56,11 +56,13 @@ def _announces_late(item: Item, step: Step) -> bool:
         grace = item.ground.settings.grace(Rule.RECEIVE_WITHOUT_SHIP, step.party, receipt.party)
         if (
             step.party in (giver, item.owner)
-            and item.holder == receipt.party
+            and (item.holder == receipt.party or receipt.party in item.claimants)
             and (receipt.party in (step.to_owner, step.to_possessor) or unaddressed(step))
             and step.time_ms - receipt.time_ms <= grace
         ):
             item.unmatched.remove(known)
+            if item.holder != receipt.party:
+                take(item, receipt)
             if step.to_owner != Z:
                 item.owner = step.to_owner
             elif step.to_possessor != Z:
@@ -96,17 +98,19 @@ def _order(step: Step) -> tuple[int, int]:
     return step.time_ms, step.log_index
 
 
-def _clashes(sent: Step, step: Step) -> bool:
+def _clashes(sent: Step, step: Step, item: Item) -> bool:
     """Can both shipments not be true of one item?
 
     Carriage to a 3PL and a sale complete each other, and so do owner and 3PL reporting one sale;
-    one shipment told twice, equal in party, time and addressees, is one shipment.
+    one shipment told twice, equal in party, addressees and time, is one shipment, and so is one
+    that is told of the container and of what is in it.
     """
     blind = unaddressed(sent) or unaddressed(step)
     same_kind = (sent.to_owner == Z) == (step.to_owner == Z)
     same_place = sent.to_owner == step.to_owner and sent.to_possessor == step.to_possessor
     if sent.party == step.party:
-        restated = sent.time_ms == step.time_ms and same_place
+        two_levels = item.is_own(sent) != item.is_own(step) and not blind
+        restated = same_place and (sent.time_ms == step.time_ms or two_levels)
         return blind or (same_kind and not restated)
     same_goal = same_place if step.to_owner == Z else sent.to_owner == step.to_owner
     return same_kind and not same_goal and not blind
@@ -120,13 +124,22 @@ def receive(item: Item, step: Step, *, own: bool) -> None:
     kept = item.keeper == item.holder and party == item.owner
     if item.status is Status.HELD and party != item.holder and not expected and not kept:
         if own:
-            item.contradict(Rule.DOUBLE_RECEIVE, item.since, step)
-            item.claimants.add(party)
+            _receive_twice(item, step)
         if party != item.owner:
             return
     elif own and not expected and not item.entitled(party):
         _arrive_unannounced(item, step)
     take(item, step)
+
+
+def _receive_twice(item: Item, step: Step) -> None:
+    """Find a second receipt; a declared return to one who had it lacks its shipment only."""
+    declared = step.facts is not None and step.facts.disposition == "returned"
+    if declared and step.party in item.past:
+        item.unmatched.append((step, item.holder))
+    else:
+        item.contradict(Rule.DOUBLE_RECEIVE, item.since, step)
+    item.claimants.add(step.party)
 
 
 def _arrive_unannounced(item: Item, step: Step) -> None:

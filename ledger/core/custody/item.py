@@ -49,7 +49,7 @@ class Item:
     shipped_to: bytes | None = None
     since: Step | None = None
     issued: bool = False
-    commissions: list[Step] = field(default_factory=list)
+    births: list[Step] = field(default_factory=list)
     uses: list[Step] = field(default_factory=list)
     open: list[Step] = field(default_factory=list)
     ended: Step | None = None
