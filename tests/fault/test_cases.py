@@ -1,11 +1,13 @@
 """Acts on findings through crashes: each is logged once, and its case is what the log gives."""
 
 import random
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
+from ledger.clock import now_ms
 from ledger.core.entries import decode_fact
 from ledger.core.finding_acts import Act, Cause, FindingAct, parse_finding_act, submit_acts
 from ledger.core.signatures import address_of
@@ -17,6 +19,7 @@ from tests.case_replay import verify_cases
 from tests.fakes.chain import FakeChain
 from tests.fakes.trap import Killed, Trap, When
 from tests.fault.plant import FOUNDED_MS, Plant, Process
+from tests.fault.test_outbox import add_feed, told
 from tests.fault.trade import MAKER, SHOP, _document, _event
 from tests.fault.whole_state import verify_by_audit, verify_whole_state
 
@@ -39,7 +42,7 @@ def send_acts(plant: Plant, signer: Signer, *acts: FindingAct, at_ms: int = FOUN
     )  # fmt: skip
     part = submit_acts(signer.private_key, signer.party, plant.identity, acts, at_ms)
     process = Process(plant)
-    process.log.add_submission(accept_acts(acceptor, part, at_ms=FOUNDED_MS))
+    process.log.add_submission(accept_acts(acceptor, part, at_ms=at_ms))
     process.end()
 
 
@@ -165,3 +168,66 @@ def _step(plant: Plant, step: str) -> None:
             process.end()
             return
     process.end()
+
+
+def heard(plant: Plant) -> list[dict[str, Any]]:
+    """What was told of the one rule: a pack that nobody made breaks others too."""
+    return [one for one in told(plant) if one["data"]["code"] == CODE]
+
+
+def test_feeds_are_told_of_acts_and_of_muted_cases_nothing_else(unpacked: Plant) -> None:
+    add_feed(unpacked)
+    until = now_ms() + 3_600_000
+    send_acts(
+        unpacked, MAKER, act(Act.ASSIGN, assignee="Jo", note="Today"),
+        act(Act.MUTE, 1, until=until), act(Act.RESOLVE, 2, cause=Cause.THEFT),
+        act(Act.ACKNOWLEDGE, 2), at_ms=now_ms(),
+    )  # fmt: skip
+    _step(unpacked, "sequence")
+    _step(unpacked, "integrate")
+    first, second, third = heard(unpacked)
+    assert [one["type"] for one in (first, second, third)] == [
+        "case.assigned", "case.muted", "case.resolved",
+    ]  # fmt: skip
+    assert first["data"]["item"] == PATHS[0]
+    assert first["data"]["party"] == MAKER.party.hex()
+    assert first["data"]["signer"] == f"0x{address_of(MAKER.private_key).hex()}"
+    assert (first["data"]["assignee"], first["data"]["note"]) == ("Jo", "Today")
+    assert second["data"]["muted_until"] == until
+    assert (third["data"]["state"], third["data"]["cause"]) == ("resolved", "theft")
+    # All three findings close: of the muted one nobody is told.
+    take_in(unpacked, _event("ADD", "commissioning", 0, epcList=ITEMS))
+    _step(unpacked, "sequence")
+    _step(unpacked, "integrate")
+    closed = [one["data"]["item"] for one in heard(unpacked) if one["type"] == "finding.closed"]
+    assert sorted(closed) == [PATHS[0], PATHS[2]]
+    take_in(unpacked, _event("OBSERVE", "inspecting", 6, epcList=ITEMS))
+    send_acts(unpacked, SHOP, act(Act.UNMUTE, 1))
+    _step(unpacked, "sequence")
+    _step(unpacked, "integrate")
+    assert heard(unpacked)[-1]["type"] == "case.unmuted"
+
+
+def test_a_mute_is_over_when_the_log_says_so(unpacked: Plant) -> None:
+    add_feed(unpacked)
+    until = now_ms() + 3_600_000
+    send_acts(unpacked, MAKER, act(Act.MUTE, until=until), at_ms=now_ms())
+    _step(unpacked, "sequence")
+    _step(unpacked, "integrate")
+    take_in(unpacked, _event("ADD", "commissioning", 0, epcList=ITEMS[:1]))
+    process = Process(unpacked)
+    process.sequencer().run(at_ms=until)
+    process.integrator().run()
+    process.end()
+    assert [one["type"] for one in heard(unpacked)] == ["case.muted", "finding.closed"]
+
+
+def test_a_resolved_case_that_opens_again_is_told(unpacked: Plant) -> None:
+    send_acts(unpacked, MAKER, act(Act.RESOLVE, cause=Cause.OTHER))
+    _step(unpacked, "sequence")
+    _step(unpacked, "integrate")
+    add_feed(unpacked)
+    take_in(unpacked, _event("OBSERVE", "inspecting", 4, epcList=ITEMS[:1]))
+    _step(unpacked, "sequence")
+    _step(unpacked, "integrate")
+    assert [one["type"] for one in heard(unpacked)] == ["finding.changed", "case.reopened"]
