@@ -141,7 +141,7 @@ def test_an_untouched_log_audits_clean(ledger: Node) -> None:
     assert report["checked"]["events"] == len(PACKS) + 4
     assert report["checked"]["anchors"] >= 3
     assert report["checked"]["custody"] == len(PACKS) + 1
-    assert set(heard) == {"anchors", "entries", "submissions", "custody"}
+    assert set(heard) == {"anchors", "entries", "submissions", "custody", "map"}
     with ledger.engine.connect() as connection:
         findings = connection.execute(text("SELECT DISTINCT code FROM findings")).scalars().all()
     assert findings

@@ -255,7 +255,7 @@ def test_a_sale_without_claims_is_found_by_rule_alone(trade: Trade, partner: Mak
     assert trade.tokens(second) == [None]
     assert not trade.proven(item)
     told = trade.api.get("/findings", params={"item": item}).json()["findings"]
-    assert {one["class"] for one in told} == {"suspicious"}
+    assert {"DOUBLE_SHIP"} <= {one["code"] for one in told if one["class"] == "suspicious"}
 
 
 def test_a_lost_journal_learns_from_the_ledger_and_refuses_all_the_same(
