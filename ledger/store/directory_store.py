@@ -3,7 +3,9 @@
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from ledger.core.entries import Address
+from ledger.core.entries import Address, decode_fact
+from ledger.core.errors import NotFoundError
+from ledger.core.facts import LogIdentity, parse_identity
 from ledger.service.ports import Batch, Directory
 from ledger.store import tables as t
 from ledger.store.bulk import copy_rows
@@ -26,6 +28,19 @@ def read_directory(connection: Connection) -> Directory:
         keys={row.address: (row.party, row.active) for row in keys},
         registrar=last_registrar(connection),
     )
+
+
+def read_identity(connection: Connection) -> LogIdentity:
+    """Return what entry 0 fixed.
+
+    Raises:
+        NotFoundError: The log has no genesis entry yet.
+    """
+    query = select(t.log_entries.c.entry).where(t.log_entries.c.log_index == 0)
+    entry = connection.execute(query).scalar_one_or_none()
+    if entry is None:
+        raise NotFoundError("the log has no genesis entry yet")
+    return parse_identity(decode_fact(entry).payload)
 
 
 def last_registrar(connection: Connection) -> Address | None:

@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from ledger.core.entries import decode_fact
 from ledger.core.errors import InvariantError, NotFoundError
-from ledger.core.facts import LogIdentity, parse_identity
+from ledger.core.facts import LogIdentity
 from ledger.service.integration_ports import LogState
 from ledger.service.ports import (
     AcceptedSubmission,
@@ -25,7 +24,7 @@ from ledger.store import tables as t
 from ledger.store.bulk import copy_into, copy_rows
 from ledger.store.case_store import CaseTables
 from ledger.store.custody_store import CustodyTables
-from ledger.store.directory_store import read_directory, write_directory
+from ledger.store.directory_store import read_directory, read_identity, write_directory
 from ledger.store.erasure_store import ErasureReads, ErasureWrites, write_tombstones
 from ledger.store.map_store import MapTables
 from ledger.store.map_tables import map_state
@@ -111,7 +110,7 @@ class SqlLogStore:
             NotFoundError: The log has no genesis yet.
         """
         with self._engine.connect() as connection:
-            return _identity(connection)
+            return read_identity(connection)
 
     def directory(self) -> Directory:
         """Return parties and keys at the sequenced size."""
@@ -186,14 +185,6 @@ def _state(connection: Connection) -> LogState:
     )
 
 
-def _identity(connection: Connection) -> LogIdentity:
-    query = select(t.log_entries.c.entry).where(t.log_entries.c.log_index == 0)
-    entry = connection.execute(query).scalar_one_or_none()
-    if entry is None:
-        raise NotFoundError("the log has no genesis entry yet")
-    return parse_identity(decode_fact(entry).payload)
-
-
 def _tile(connection: Connection, level: int, index: int) -> bytes:
     query = select(t.tiles.c.hashes).where(t.tiles.c.level == level, t.tiles.c.tile_index == index)
     return connection.execute(query).scalar_one_or_none() or b""
@@ -215,7 +206,7 @@ class SqlSequencing(ErasureReads):
 
     def identity(self) -> LogIdentity:
         """Return what entry 0 fixed."""
-        return _identity(self._connection)
+        return read_identity(self._connection)
 
     def still_pending(self, ids: Sequence[int]) -> set[int]:
         """Return those submissions that nobody has sequenced meanwhile."""
