@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, cast
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from api import errors, openapi
 from api.capture import Capture
@@ -34,6 +34,7 @@ from api.subscriptions import SubscriptionRoutes
 from api.websocket import QuerySocket
 from ledger.bootstrap import STORE_ERRORS, Node
 from ledger.service.guesses import Guessing
+from ledger.service.look_up import LookUp
 
 # A key that was registered or revoked is known here after this; the sequencer knows it at once.
 DIRECTORY_INTERVAL_S = 1.0
@@ -68,7 +69,6 @@ def create_app(node: Node) -> FastAPI:
     directory = FreshDirectory(acceptor, node.log.directory)
     store = node.event_store()
     queries, cases = node.event_queries(store), node.cases()
-
     app = LedgerApi(
         title=openapi.TITLE,
         version=openapi.INTERFACE_VERSION,
@@ -90,9 +90,7 @@ def create_app(node: Node) -> FastAPI:
         QueryRoutes(queries).router(),
         NamedQueryRoutes(node.named_queries(store), queries).router(),
         ResourceRoutes(queries).router(),
-        EvidenceRoutes(node.incoming(), node.evidence_maker()).router(),
-        ItemRoutes(reader, node.prover()).router(),
-        DisclosureRoutes(node.discloser()).router(),
+        *_custody_routes(node, reader),
         FindingRoutes(cases).router(),
         CaseRoutes(cases, reader, acceptor, directory, intake).router(),
         LogRoutes(reader, node.identity).router(),
@@ -101,12 +99,20 @@ def create_app(node: Node) -> FastAPI:
     ]
     for router in routes:
         app.include_router(router)
-    socket: Any = QuerySocket(node.followers())
-    app.router.add_websocket_route(QUERY_EVENTS, socket)
+    app.router.add_websocket_route(QUERY_EVENTS, cast("Any", QuerySocket(node.followers())))
     app.add_middleware(cast("Any", GuessWatch), guessing=cases.guessing)
     app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries))
     errors.install(app)
     return app
+
+
+def _custody_routes(node: Node, reader: LookUp) -> list[APIRouter]:
+    """Return what is told of items and of events; the more special paths come first."""
+    return [
+        EvidenceRoutes(node.incoming(), node.evidence_maker()).router(),
+        ItemRoutes(reader, node.prover()).router(),
+        DisclosureRoutes(node.discloser()).router(),
+    ]
 
 
 def _lifespan(
