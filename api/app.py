@@ -81,8 +81,7 @@ def create_app(node: Node) -> FastAPI:
     receiver, dry_run = Receiver(acceptor, directory), DryRun()
     capture: Any = Capture(receiver, intake, dry_run)
     app.router.add_route(CAPTURE, capture, methods=["POST"], include_in_schema=False)
-    indexed = node.standing_queries().indexed
-    one = CaptureEvent(receiver, intake, dry_run, reader, indexed)
+    one = CaptureEvent(receiver, intake, dry_run, reader, node.standing_queries().indexed)
     app.router.add_route(EVENTS, one.post, methods=["POST"], include_in_schema=False)
     routes = [
         discovery(),
