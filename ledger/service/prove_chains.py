@@ -19,6 +19,7 @@ from ledger.service.proof_ports import ChainLink
 
 # docs/spec/bundle.md: a verifier takes no more.
 MAX_CONTAINERS = 64
+MAX_OUTSIDE = 100_000
 AGGREGATION = frozenset([Op.PACK, Op.UNPACK])
 _CHILD, _PARENT = 2, 1
 Moment = tuple[int, int]
@@ -66,7 +67,7 @@ def collect(path: str, links: Links) -> Scope:
         links: Returns the event entries that name a key, by index.
 
     Raises:
-        MalformedError: More containers than a verifier takes.
+        MalformedError: More containers, or more entries apart, than a verifier takes.
     """
     links = lru_cache(maxsize=None)(links)
     scope = Scope()
@@ -82,6 +83,9 @@ def collect(path: str, links: Links) -> Scope:
         _divide(scope, key, links(key))
     for index in scope.shown & scope.outside.keys():
         del scope.outside[index]
+    if len(scope.outside) > MAX_OUTSIDE:
+        rule = f"was in containers with at most {MAX_OUTSIDE} entries apart from it"
+        raise MalformedError("item", rule, path)
     return scope
 
 
