@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from sqlalchemy import text
 
+from api.app import create_app
 from api.event_stream import MAX_LISTENERS, EventStream, Followers
 from ledger.bootstrap import Node
 from ledger.service.case_ports import FindingFilter
@@ -265,3 +268,22 @@ def test_a_silent_line_is_kept_open(node: Node) -> None:
     stream = EventStream(followers, FindingFilter(), begin, lambda one: {"index": one.index})
     asyncio.run(stream({"type": "http"}, receive, send))
     assert beats.count(b":\n\n") == 2
+
+
+def test_a_server_that_stops_lets_its_listeners_go(node: Node) -> None:
+    """Within the grace that it is given: a listener comes back to the next one."""
+    config = uvicorn.Config(
+        create_app(node), port=0, log_level="critical", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    with httpx.Client(base_url=url) as client, client.stream("GET", "/findings/stream") as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "retry: 2000"
+        server.should_exit = True
+        thread.join(timeout=10)
+        assert not thread.is_alive()
