@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import sha3
+from unbroken_verifier.bundle import MAX_OUTSIDE
 from unbroken_verifier.canonical import JsonValue
 from unbroken_verifier.errors import NotFinalError, RpcError, StepError
+from unbroken_verifier.parts import MAX_CHAIN
 from unbroken_verifier.policy import Policy
 from unbroken_verifier.report import Report
 from unbroken_verifier.steps import BUNDLE, STEPS, verify_bundle
@@ -154,6 +156,26 @@ SHAPES: dict[str, Json] = {
     "negative index": edited(lambda b: b["facts"][0].update(index=-1)),
     "number beyond 2^53-1": edited(lambda b: b["head"].update(size=2**53)),
     "hash that is no text": edited(lambda b: b["head"].update(root=7)),
+    "empty item": changed(item=""),
+    "no map root": edited(lambda b: b["head"].pop("map_root")),
+    "empty outside": changed(outside=[]),
+    "empty blinded": changed(blinded=[]),
+    "too much outside": changed(
+        outside=[{"index": 100 + n, "entry": ""} for n in range(MAX_OUTSIDE + 1)]
+    ),
+    "an index outside and among events": edited(
+        lambda b: b.update(outside=[{"index": b["events"][0]["index"], "entry": "00"}])
+    ),
+    "an index blinded and among facts": edited(
+        lambda b: b.update(blinded=[{"index": b["facts"][0]["index"], "leaf_hash": "00" * 32}])
+    ),
+    "chains out of order": edited(lambda b: b["chains"].reverse()),
+    "a chain twice": edited(lambda b: b["chains"].append(b["chains"][-1])),
+    "a chain of nothing": edited(lambda b: b["chains"][0].update(indexes=[])),
+    "a chain out of order": edited(lambda b: b["chains"][0]["indexes"].reverse()),
+    "a chain that is too long": edited(
+        lambda b: b["chains"][0].update(indexes=list(range(MAX_CHAIN + 1)))
+    ),
     "rows that are no array": edited(lambda b: b["events"][0].update(rows={})),
 }
 

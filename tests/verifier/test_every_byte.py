@@ -12,7 +12,7 @@ from tests.verifier import fault_maker, maker
 from tests.verifier.maker import CASE, PACK_A, Json, canonical
 from tests.verifier.story import short_story
 
-PARTS = 8  # of each file, so that several processes share the work
+PARTS = 16  # of each file, so that several processes share the work
 VALUES = 8  # tried for each byte
 LIKELY = b"0123456789abcdef"  # one value tried keeps hexadecimal hexadecimal
 NAMES = {"parse", *(name for steps in STEPS.values() for name, _ in steps)}

@@ -1,5 +1,6 @@
 """Who may sign, and what was erased: facts folded in log order (docs/spec/entry.md)."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -88,4 +89,6 @@ class Registry:
 
 
 def _active(history: Sequence[tuple[int, bool]], index: int) -> bool:
-    return next((active for at, active in reversed(history) if at < index), False)
+    """What the last fact before `index` says; a search, since both lists may be long."""
+    place = bisect_left(history, (index, False))
+    return place > 0 and history[place - 1][1]
