@@ -41,7 +41,7 @@ def judge_contents(item: Item, step: Step, facts: EventFacts, root: Item | None)
 
 def _judge_trade(item: Item, step: Step, facts: EventFacts, root: Item | None) -> None:
     for one in (item, root):
-        if one is not None and one.condition_step is not None:
+        if one is not None and one.condition is not None and one.condition_step is not None:
             if one.condition == "stolen":
                 if step.op is Op.RECEIVE and step.party in (one.condition_step.party, one.owner):
                     one.condition = None  # whom it was stolen from has it back

@@ -133,6 +133,8 @@ def _walk_together(around: Surroundings, overruled: Mapping[bytes, set[bytes]]) 
         is_own = step.item == key
         if is_own and step.spends != Z:
             item.spends.append(step)
+        if step.op is Op.VOID:
+            item.has_voids = True
         if undone and step.leaf_hash in undone.get(key, ()):
             continue
         if is_own or step.op is Op.UNPACK:

@@ -62,6 +62,7 @@ class Item:
     unmatched: list[tuple[Step, bytes | None]] = field(default_factory=list)
     wrong: list[tuple[Step, Step]] = field(default_factory=list)
     last: Step | None = None
+    has_voids: bool = False
     # Containment.
     packed: Step | None = None
     acted: bool = False

@@ -61,7 +61,7 @@ def _close_books(item: Item, history: Sequence[Step]) -> None:
         judge_lots(item)
     if len(item.spends) > 1:
         _judge_spends(item)
-    if any(step.op is Op.VOID for step in history):
+    if item.has_voids:
         judge_declarations(item, history)
 
 
