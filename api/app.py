@@ -107,9 +107,10 @@ def create_app(node: Node) -> FastAPI:
 
 def _custody_routes(node: Node, reader: LookUp) -> list[APIRouter]:
     """Return what is told of items and of events; the more special paths come first."""
+    items = ItemRoutes(reader, node.prover())
     return [
-        EvidenceRoutes(node.incoming(), node.evidence_maker()).router(),
-        ItemRoutes(reader, node.prover()).router(),
+        EvidenceRoutes(node.incoming(), node.evidence_maker(), items).router(),
+        items.router(),
         DisclosureRoutes(node.discloser()).router(),
     ]
 

@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.items import NO_STORE, item_path
+from api.items import NO_STORE, ItemRoutes, item_path
 from api.routing import GIVEN, problems
 from ledger.core.entries import Z
 from ledger.core.identifiers import item_key
@@ -72,9 +72,9 @@ class IncomingHandoffs(BaseModel):
 class EvidenceRoutes:
     """The routes about tokens; before those of items, whose names may hold anything."""
 
-    def __init__(self, incoming: Incoming, maker: EvidenceMaker) -> None:
-        """Take the services."""
-        self._incoming, self._maker = incoming, maker
+    def __init__(self, incoming: Incoming, maker: EvidenceMaker, items: ItemRoutes) -> None:
+        """Take the services, and the routes of items whose names end as one of ours."""
+        self._incoming, self._maker, self._items = incoming, maker, items
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -112,8 +112,10 @@ class EvidenceRoutes:
     ) -> Response:
         """Give the proof that one key handed an item to two owners, byte for byte."""
         raw: bytes = request.scope["raw_path"]
-        name = raw.decode("latin-1").partition("?")[0].removeprefix(_PREFIX).removesuffix(_SUFFIX)
-        made = self._maker.double_spend(item_path(name))
+        name = raw.decode("latin-1").partition("?")[0].removeprefix(_PREFIX)
+        if not name.endswith(_SUFFIX):  # an escape in it: a serial that reads as our word
+            return self._items.named(request)
+        made = self._maker.double_spend(item_path(name.removesuffix(_SUFFIX)))
         return Response(made, media_type=MEDIA_TYPE, headers=NO_STORE)
 
 

@@ -29,7 +29,8 @@ _ItemName = Annotated[
     str,
     Path(
         description="Canonical path without its first slash, or a percent-encoded EPC URN or"
-        " Digital Link. A serial that reads `proof` is written `%70roof`.",
+        " Digital Link. A serial that reads `proof` is written `%70roof`, one that reads `evidence`"
+        " `%65vidence`.",
         examples=["01/04012345111118/21/987"],
     ),
 ]
@@ -124,6 +125,10 @@ class ItemRoutes:
         shown = _item(*self._reader.item(item_path(name)))
         content = shown.model_dump_json(by_alias=True, exclude_none=True)
         return Response(content, media_type="application/json", headers=NO_STORE)
+
+    def named(self, request: Request) -> Response:
+        """Show the item that a path names to its last character, as `item` does."""
+        return self._item_response(_raw_name(request))
 
     def item(
         self,

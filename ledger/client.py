@@ -1,7 +1,7 @@
 """A partner's side of the HTTP interface: sign with `ledger.core.submission`, send, wait, fetch."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,7 +10,14 @@ from urllib.parse import quote
 
 import httpx
 
-from ledger.core.claiming import Pages, SignedEvents, asked_items, signed_events, told_entries
+from ledger.core.claiming import (
+    Pages,
+    SignedEvents,
+    ToldEntry,
+    asked_items,
+    signed_events,
+    told_entries,
+)
 from ledger.core.drafts import Draft, draft_events
 from ledger.core.entries import Address
 from ledger.core.epcis.read import is_xml
@@ -30,6 +37,8 @@ from ledger.core.tokens import SpentTokenError
 
 CAPTURE = "/epcis/capture"
 INCOMING = "/handoffs/incoming"
+# Items of one question: an answer of a few MB, and a document may have any number.
+ASKED_AT_ONCE = 5_000
 ABSENCE = "application/vnd.unbroken.absence+json"
 # A boundary that no document of ours can hold by chance; the body is checked for it all the same.
 BOUNDARY = b"unbroken-9d4f7e5b0c6a4f0f8e3b"
@@ -177,23 +186,23 @@ class LedgerClient:
         if self._journal is None:
             return signed_events(drafts, signer.party, address)
         asked = asked_items(drafts) if claims else {}
-        told = self._incoming(signer.party, asked) if asked else {}
+        told = list(self._told(signer.party, asked))
         with self._journal.signing(identity.chain_id, identity.contract, signer.party) as pages:
-            for one in told_entries(told, signer.party, list(asked)):
+            for one in told:
                 pages.learn(one.index, one.raw, one.names, is_own=one.is_own)
             return signed_events(drafts, signer.party, address, pages, asked, keep_going=keep_going)
 
-    def _incoming(self, party: bytes, asked: Mapping[bytes, str]) -> Mapping[str, Any]:
-        """Return how a party came by items; {} from a ledger that does not tell."""
-        paths: Iterable[str] = asked.values()
-        try:
-            answer = self._request(
-                "POST", INCOMING, json={"party": party.hex(), "items": list(paths)}
-            )
-        except NotFoundError:
-            return {}
-        told: dict[str, Any] = answer.json()
-        return told
+    def _told(self, party: bytes, asked: Mapping[bytes, str]) -> Iterator[ToldEntry]:
+        """Yield how a party came by items; nothing from a ledger that does not tell."""
+        keys = list(asked)
+        for start in range(0, len(keys), ASKED_AT_ONCE):
+            part = keys[start : start + ASKED_AT_ONCE]
+            body = {"party": party.hex(), "items": [asked[key] for key in part]}
+            try:
+                answer = self._request("POST", INCOMING, json=body)
+            except NotFoundError:
+                return
+            yield from told_entries(answer.json(), party, part)
 
     def dry_run(self, document: bytes) -> dict[str, Any]:
         """Return verdict and findings of a document of which nothing is stored.

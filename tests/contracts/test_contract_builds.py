@@ -19,11 +19,12 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(300)
 def test_artefacts_are_rebuilt_byte_for_byte() -> None:
     _run(sys.executable, "scripts/build_contracts.py", "--check")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_forge_tests_hold() -> None:
     _run("scripts/forge", "test")
 
@@ -37,15 +38,18 @@ def test_failing_forge_is_noticed() -> None:
         _run("scripts/forge", "build", "no-such-folder")
 
 
+@pytest.mark.timeout(300)
 def test_forge_builds_the_bytecode_that_is_shipped() -> None:
     _run("scripts/forge", "build", "src")
-    built = orjson.loads((CONTRACTS / "out/UnbrokenAnchor.sol/UnbrokenAnchor.json").read_bytes())
-    shipped = orjson.loads((CONTRACTS / "artifacts/UnbrokenAnchor.json").read_bytes())
-    assert built["bytecode"]["object"] == shipped["bytecode"]
-    assert built["deployedBytecode"]["object"] == shipped["deployedBytecode"]
+    for name in ("UnbrokenAnchor", "UnbrokenEvidence"):
+        built = orjson.loads((CONTRACTS / f"out/{name}.sol/{name}.json").read_bytes())
+        shipped = orjson.loads((CONTRACTS / f"artifacts/{name}.json").read_bytes())
+        assert built["bytecode"]["object"] == shipped["bytecode"]
+        assert built["deployedBytecode"]["object"] == shipped["deployedBytecode"]
 
 
 @pytest.mark.chain
+@pytest.mark.timeout(300)
 def test_gas_is_that_of_the_snapshot() -> None:
     _run(sys.executable, "-m", "benchmarks.gas", "--check")
 

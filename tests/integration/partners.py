@@ -103,11 +103,15 @@ def document(*events: dict[str, Any]) -> bytes:
     ).encode()
 
 
-def signed(node: Node, raw: bytes, partner: Partner, *, issued_at: int | None = None) -> bytes:
-    """The submission part of a document."""
+def signed(
+    node: Node, raw: bytes, partner: Partner, *, issued_at: int | None = None, token: bytes = b""
+) -> bytes:
+    """The submission part of a document; with a token, its first event's first item spends it."""
     at = now_ms() if issued_at is None else issued_at
-    domain = node.identity.domain()
-    return format_submission(build_submission(raw, partner.signer, domain, issued_at=at))
+    domain, spends = node.identity.domain(), {0: {0: token}} if token else None
+    return format_submission(
+        build_submission(raw, partner.signer, domain, issued_at=at, spends=spends)
+    )
 
 
 def post(

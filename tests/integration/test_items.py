@@ -124,13 +124,16 @@ def test_what_is_packed_is_where_its_outermost_container_is(
     assert "container" not in api.get(f"/items{path_of(pallet)}").json()
 
 
-def test_a_serial_that_reads_proof_can_be_asked_for(
+def test_a_serial_that_reads_as_a_word_of_ours_can_be_asked_for(
     api: httpx.Client, captured: Captured, partner: Make, settle: Callable[[], int]
 ) -> None:
-    captured(partner("Joker"), commission(f"https://id.gs1.org/01/{GTIN}/21/proof"))
+    words = [f"https://id.gs1.org/01/{GTIN}/21/{word}" for word in ("evidence", "proof")]
+    captured(partner("Joker"), commission(*words))
     settle()
     assert api.get(f"/items/01/{GTIN}/21/%70roof").json()["item"].endswith("/21/proof")
+    assert api.get(f"/items/01/{GTIN}/21/%65vidence").json()["item"].endswith("/21/evidence")
     assert api.get(f"/items/01/{GTIN}/21/proof/proof").headers["content-type"] == MEDIA_TYPE
+    assert api.get(f"/items/01/{GTIN}/21/evidence/evidence").status_code == 404
 
 
 def test_an_identifier_of_no_gs1_form_is_an_item_too(

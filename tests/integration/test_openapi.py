@@ -14,8 +14,18 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.failures import FailureGroup
 
 from api.app import create_app
+from ledger.bootstrap import Node
 from tests.integration.conftest import opened_ledger, serving
-from tests.integration.partners import Partner, commission, new_item, path_of
+from tests.integration.partners import (
+    Partner,
+    commission,
+    document,
+    new_item,
+    path_of,
+    post,
+    ship,
+    signed,
+)
 
 CHECKED = (
     "not_a_server_error",
@@ -87,8 +97,8 @@ def test_every_answer_is_documented(mode: GenerationMode, operations: list[Any])
 
 
 def test_what_is_there_is_as_documented(
-    api: httpx.Client, captured: Callable[..., Any], partner: Callable[..., Partner],
-    settle: Callable[[], int],
+    node: Node, api: httpx.Client, captured: Callable[..., Any],
+    partner: Callable[..., Partner], settle: Callable[[], int],
 ) -> None:  # fmt: skip
     maker, item = partner("Documented"), new_item()
     place = f"https://id.gs1.org/414/{maker.gln}"
@@ -96,6 +106,9 @@ def test_what_is_there_is_as_documented(
         "disposition": "active", "readPoint": {"id": place}, "bizLocation": {"id": place},
     }  # fmt: skip
     job = captured(maker, made)
+    for buyer in (partner("First"), partner("Second")):  # so that there is evidence of it
+        raw = document(ship(item, to=buyer))
+        assert post(api, signed(node, raw, maker, token=b"t" * 32), raw).status_code == 202
     size = settle()
     api.post("/epcis/queries", json={"name": "documented", "query": {"EQ_action": ["ADD"]}})
     values = {

@@ -16,7 +16,6 @@ from ledger.clock import now_ms
 from ledger.core.gs1_keys import check_digit
 from ledger.core.identifiers import item_key
 from ledger.core.signatures import address_of
-from ledger.core.submission import build_submission, format_submission
 from ledger.core.tokens import SpentTokenError, hold_token
 from ledger.journal import Journal
 from ledger.worker import Worker
@@ -30,6 +29,7 @@ from tests.integration.partners import (
     path_of,
     post,
     ship,
+    signed,
 )
 
 Make = Callable[..., Partner]
@@ -313,9 +313,8 @@ def test_who_bypasses_the_journal_is_convicted_everywhere(trade: Trade, partner:
     assert not trade.proven(item)
     raw = document(ship(item, to=other, at="2026-01-03T10:00:00Z"))
     token = hold_token(trade_key(item), bytes(32))
-    domain = trade.node.identity.domain()
-    forged = build_submission(raw, maker.signer, domain, issued_at=now_ms(), spends={0: {0: token}})
-    assert post(trade.api, format_submission(forged), raw).status_code == 202
+    forged = signed(trade.node, raw, maker, token=token)
+    assert post(trade.api, forged, raw).status_code == 202
     trade.worker.turn()
     assert trade.proven(item)
     evidence = orjson.loads(trade.api.get(f"/items{path_of(item)}/evidence").content)
