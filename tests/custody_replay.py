@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 
 from ledger.core.custody.settings import DEFAULT_SETTINGS, RuleSettings
-from ledger.service.integrate_custody import integrate_custody
+from ledger.service.integrate_custody import remake_custody
 from ledger.store.log_store import SqlIntegration
 
 # When a finding was seen depends on when integration ran; what was found does not.
@@ -18,10 +18,6 @@ _DERIVED = {
     "custody_progress": "rules_digest, revised_to, facts_to",
     "custody_waiting": "*",
 }
-_EMPTIED = (
-    "item_states", "findings", "finding_history", "custody_facts", "custody_quantities", "stays",
-    "places", "custody_waiting",
-)  # fmt: skip
 
 
 def derived(connection: Connection) -> dict[str, list[str]]:
@@ -45,15 +41,8 @@ def replayed(
 ) -> dict[str, list[str]]:
     """Return what the integrated log gives when it is read in one step; nothing stays changed."""
     with connection.begin_nested() as savepoint:
-        connection.execute(text(f"TRUNCATE {', '.join(_EMPTIED)}"))
-        connection.execute(
-            text("UPDATE custody_progress SET rules_digest = '', revised_to = NULL, facts_to = 0")
-        )
         transaction = SqlIntegration(connection)
-        size = transaction.state().integrated
-        integrate_custody(transaction, 0, size, rules)
-        while integrate_custody(transaction, size, size, rules):
-            pass
+        remake_custody(transaction, transaction.state().integrated, rules)
         rows = derived(connection)
         savepoint.rollback()
     return rows

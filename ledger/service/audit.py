@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, TypedDict
 
 from ledger.core.audit_signatures import Failure
+from ledger.core.custody.settings import DEFAULT_SETTINGS, RuleSettings
 from ledger.core.eip712 import keccak
 from ledger.core.entries import decode_fact
 from ledger.core.errors import InvariantError, LedgerError
@@ -24,7 +25,13 @@ from ledger.core.rights import Rights
 from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, completed_tiles
 from ledger.service.audit_cases import audit_cases
 from ledger.service.audit_content import SubmissionAudit
-from ledger.service.audit_custody import FIRST_BYTES, CustodyReport, audit_custody
+from ledger.service.audit_custody import (
+    FIRST_BYTES,
+    CustodyReport,
+    audit_custody,
+    audit_custody_whole,
+    audit_facts,
+)
 from ledger.service.audit_map import MapPart, audit_map_part, join_map_parts
 from ledger.service.audit_ports import AnchorRecords, AuditStore, Extent, OpenStore
 from ledger.service.audit_range import CHUNK, Ground, RangeReport, audit_range
@@ -72,6 +79,7 @@ class Auditor:
     storage_key: bytes
     records: AnchorRecords
     preload: Sequence[str] = ()
+    rules: RuleSettings = DEFAULT_SETTINGS
 
     def run(
         self, *, workers: int = 1, quick: bool = False, progress: Progress | None = None
@@ -94,7 +102,7 @@ class Auditor:
             extent = store.extent()
             # Starting a process takes longer than a range.
             ranges = max(1, -(-extent.sequenced // RANGE))
-            run = stack.enter_context(_tasks(min(workers, ranges), self.preload))
+            run = stack.enter_context(tasks(min(workers, ranges), self.preload))
             replay = _Replay(self, store, extent, run, progress or _silence, quick=quick)
             return replay.run(on_chain)
 
@@ -107,7 +115,7 @@ Run = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
 
 
 @contextmanager
-def _tasks(workers: int, preload: Sequence[str] = ()) -> Iterator[Run]:
+def tasks(workers: int, preload: Sequence[str] = ()) -> Iterator[Run]:
     """Give a function that runs tasks, here or in processes, and yields results in order."""
     if workers == 1:
         yield lambda task, arguments: (task(*one) for one in arguments)
@@ -262,7 +270,7 @@ class _Replay:
         size, folded = self._extent.integrated, 0
         width = FIRST_BYTES // SLICES if size > RANGE else FIRST_BYTES
         jobs = (
-            (self._auditor.open_store, snapshot, size, first, first + width)
+            (self._auditor.open_store, snapshot, size, first, first + width, self._auditor.rules)
             for first in range(0, FIRST_BYTES, width)
         )
         found: CustodyReport
@@ -270,8 +278,11 @@ class _Replay:
             self._failures += found.failures
             folded += found.items
             self._progress("custody", number * width, FIRST_BYTES)
-        for what, item in self._store.stray_custody():
-            self._fail("custody", None, f"a {what} of item {item}, which no entry names")
+        spans = [(start, min(start + RANGE, size)) for start in range(0, size, RANGE)]
+        facts = ((self._auditor.open_store, snapshot, *span) for span in spans)
+        for failures in self._run(audit_facts, facts):
+            self._failures += failures
+        audit_custody_whole(self._store, size, self._auditor.rules, self._fail)
         self._checked["custody"] = folded
 
     def _check_map(self, snapshot: str) -> None:
@@ -291,14 +302,19 @@ class _Replay:
         self._failures.append(Failure(check, index, detail))
 
     def _report(self) -> AuditReport:
-        failed = [_failed(one) for one in self._failures[:MAX_FAILURES]]
-        more = len(self._failures) - len(failed)
-        if more:
-            failed.append({"check": "more", "detail": f"{more} more failures"})
         if self._quick:
             for name in ("items", "submissions"):
                 del self._checked[name]
-        return {"checked": self._checked, "failed": failed}
+        return report_of(self._checked, self._failures)
+
+
+def report_of(checked: dict[str, int], failures: Sequence[Failure]) -> AuditReport:
+    """Return the report of what was checked and of the first MAX_FAILURES failures."""
+    failed = [_failed(one) for one in failures[:MAX_FAILURES]]
+    more = len(failures) - len(failed)
+    if more:
+        failed.append({"check": "more", "detail": f"{more} more failures"})
+    return {"checked": checked, "failed": failed}
 
 
 def _failed(one: Failure) -> FailedCheck:

@@ -1,13 +1,13 @@
 """What an audit needs from the outside: rows as they are stored, and the records of the chain."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from ledger.core.audit_signatures import SignedEntry
-from ledger.core.custody.steps import Step
 from ledger.core.rights import Registrars
 from ledger.service.case_ports import CaseAudit
+from ledger.service.custody_ports import CustodyAuditStore
 from ledger.service.map_ports import MapRecords
 from ledger.service.ports import Head
 
@@ -123,36 +123,24 @@ class AuditStore(CaseAudit, Protocol):
         """Return (index, sentence) of answers and entries that do not fit each other."""
         ...
 
-    def stray_bodies(self) -> list[Row]:
-        """Return (what, index) of contents and item rows of indexes that have no entry."""
-        ...
-
-    def stray_custody(self) -> list[Row]:
-        """Return (what, item) of derived custody about items that no entry names."""
-        ...
-
     def stray_equivocations(self, size: int) -> list[Row]:
         """Return (address, index) that the keys shown as cheats have and the log has not, or so."""
+        ...
+
+    def stray_bodies(self) -> list[Row]:
+        """Return (what, index) of contents and item rows of indexes that have no entry."""
         ...
 
     def item_keys(self, after: bytes, below: bytes | None, size: int, limit: int) -> list[bytes]:
         """Return the next items, by key, that entries below size name as objects."""
         ...
 
-    def histories(self, keys: Collection[bytes], size: int) -> dict[bytes, list[Step]]:
-        """Return the steps below size of items and of the containers that held them."""
-        ...
-
     def item_map(self) -> MapRecords:
         """Return what the snapshot holds of the item map."""
         ...
 
-    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
-        """Return the keys that custody rules do not judge."""
-        ...
-
-    def custody(self, keys: Sequence[bytes]) -> tuple[set[Row], set[Row]]:
-        """Return derived states and findings of items, as rows."""
+    def custody_audit(self) -> CustodyAuditStore:
+        """Return what is derived of custody, and what it is made from."""
         ...
 
 

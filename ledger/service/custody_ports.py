@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ledger.core.custody.facts import EventFacts
 from ledger.core.custody.state import ItemState
@@ -84,6 +84,10 @@ class CustodyTransaction(Protocol):
         """Set how far custody is made."""
         ...
 
+    def forget_custody(self) -> None:
+        """Drop everything derived but findings of items that entries name: to make it anew."""
+        ...
+
     def clock_before(self, end: int) -> int:
         """Return the time of the last clock entry below end, 0 when there is none."""
         ...
@@ -121,6 +125,10 @@ class CustodyTransaction(Protocol):
 
     def places(self, paths: Iterable[str]) -> dict[str, tuple[float, float]]:
         """Return latitude and longitude of the places among paths that have them."""
+        ...
+
+    def products(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Return the GTIN-14 of the items among keys that have one."""
         ...
 
     def touched_items(self, start: int, end: int) -> list[bytes]:
@@ -170,4 +178,91 @@ class CustodyTransaction(Protocol):
         self, changes: Sequence[FindingChange], index: int, at_ms: int, cap: int
     ) -> None:
         """Open, change and close findings; feeds are told in the same commit, `cap` of a kind."""
+        ...
+
+
+class StoredCustody(NamedTuple):
+    """Everything that is stored of some keys; a state ends with its condition and due time."""
+
+    states: set[tuple[Any, ...]]
+    stays: set[StayRow]
+    findings: set[OpenFinding]
+
+
+class StoredFacts(NamedTuple):
+    """Facts of events by index, without originals, and quantities by index and class."""
+
+    facts: dict[int, EventFacts]
+    quantities: dict[int, dict[bytes, float]]
+
+
+class CustodyAuditStore(Protocol):
+    """What an audit reads of custody."""
+
+    def custody_progress(self) -> CustodyProgress:
+        """Return how far custody is made."""
+        ...
+
+    def clock_before(self, end: int) -> int:
+        """Return the time of the last clock entry below end, 0 when there is none."""
+        ...
+
+    def lagging(self, as_of_ms: int) -> int:
+        """Return how many items wait to be evaluated again."""
+        ...
+
+    def class_keys(self, after: bytes, size: int, limit: int) -> list[bytes]:
+        """Return the next classes, by key, that entries below size name."""
+        ...
+
+    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
+        """Return all steps of items and, recursively, of the containers that held them."""
+        ...
+
+    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
+        """Return all steps of classes, each with the quantity that it states of its class."""
+        ...
+
+    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
+        """Return the keys that custody rules do not judge: classes, assets and foreign names."""
+        ...
+
+    def places(self, paths: Iterable[str]) -> dict[str, tuple[float, float]]:
+        """Return latitude and longitude of the places among paths that have them."""
+        ...
+
+    def products(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Return the GTIN-14 of the items among keys that have one."""
+        ...
+
+    def stored(self, keys: Collection[bytes]) -> StoredCustody:
+        """Return what is stored of items and classes."""
+        ...
+
+    def contents(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        """Return the contents of events [start, end) that are not erased, by index."""
+        ...
+
+    def documents(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        """Return id and bytes of documents of events [start, end) that may tell coordinates."""
+        ...
+
+    def stored_facts(self, start: int, end: int) -> StoredFacts:
+        """Return facts and quantities that are stored of events [start, end), without originals."""
+        ...
+
+    def stored_places(self) -> dict[str, tuple[float, float]]:
+        """Return all coordinates by path."""
+        ...
+
+    def strays(self) -> list[str]:
+        """Return what is stored about keys that no entry names."""
+        ...
+
+    def wrong_originals(self) -> list[int]:
+        """Return events of which the first of their eventID is stored wrongly."""
+        ...
+
+    def wrong_episodes(self) -> list[str]:
+        """Return items of which an open finding and its open episode are not the same."""
         ...

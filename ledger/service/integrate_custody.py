@@ -16,15 +16,12 @@ import orjson
 from ledger.core.custody.coordinates import coordinates
 from ledger.core.custody.facts import event_facts
 from ledger.core.custody.findings import Finding, Rule
-from ledger.core.custody.fold import fold
-from ledger.core.custody.ground import Ground, Place
-from ledger.core.custody.quantities import class_findings, party_sums
 from ledger.core.custody.settings import DEFAULT_SETTINGS, RuleSettings
-from ledger.core.custody.stays import stays
 from ledger.core.custody.steps import Step
 from ledger.core.epcis.read import read_document
 from ledger.core.errors import MalformedError
-from ledger.service.custody_ports import CustodyProgress, CustodyTransaction, StayRow
+from ledger.service.custody_evaluation import evaluate, evaluate_class
+from ledger.service.custody_ports import CustodyProgress, CustodyTransaction
 from ledger.service.finding_changes import (
     LOOKED_AGAIN,
     SETTINGS_CHANGED,
@@ -72,6 +69,17 @@ def integrate_custody(
     return len(waiting) + revised
 
 
+def remake_custody(
+    transaction: CustodyTransaction, size: int, rules: RuleSettings = DEFAULT_SETTINGS
+) -> None:
+    """Make everything derived anew from the log below size; findings that stay are not told."""
+    transaction.forget_custody()
+    transaction.set_custody_progress(CustodyProgress(rules.digest(), None, 0))
+    integrate_custody(transaction, 0, size, rules)
+    while integrate_custody(transaction, size, size, rules):
+        pass
+
+
 def _take_in(
     transaction: CustodyTransaction, progress: CustodyProgress, start: int, end: int
 ) -> tuple[CustodyProgress, set[bytes]]:
@@ -96,10 +104,11 @@ def _take_in(
 def _read_places(transaction: CustodyTransaction, start: int, end: int) -> None:
     for begin in range(start, end, CONTENTS):
         for submission_id, raw in transaction.documents(begin, min(begin + CONTENTS, end)):
-            transaction.add_places(submission_id, _coordinates(raw))
+            transaction.add_places(submission_id, read_coordinates(raw))
 
 
-def _coordinates(raw: bytes) -> dict[str, tuple[float, float]]:
+def read_coordinates(raw: bytes) -> dict[str, tuple[float, float]]:
+    """Return latitude and longitude of the places of which a stored document tells."""
     try:
         return coordinates(read_document(raw).members)
     except MalformedError:
@@ -155,42 +164,16 @@ class _Evaluation:
 
     def _chunk(self, keys: Sequence[bytes], reason: str) -> None:
         transaction = self._transaction
-        histories = transaction.histories(keys)
-        seen = {
-            step.facts.place for steps in histories.values() for step in steps if step.facts
-        } - {""}
-        ground = Ground(
-            as_of_ms=self.as_of_ms,
-            settings=self._rules,
-            places={path: Place(*at) for path, at in transaction.places(seen).items()},
-        )
-        outcome = fold(histories, keys, frozenset(), ground)
-        # Names of those alone that a rule speaks of are looked up: there are few.
-        spoken_of = outcome.due.keys() | {one.item for one in outcome.findings}
-        unjudged = transaction.unjudged(spoken_of) if spoken_of else set()
-        due = {
-            key: at for key, at in outcome.due.items() if at > self.as_of_ms and key not in unjudged
-        }
-        transaction.write_states(outcome.states, due)
-        transaction.write_stays(
-            keys,
-            [
-                StayRow(
-                    one.child, one.from_index, one.parent, one.from_ms, one.to_index, one.to_ms,
-                    one.is_followed,
-                )
-                for one in stays(histories, keys)
-            ],
-        )  # fmt: skip
-        found = [one for one in outcome.findings if one.item not in unjudged]
-        self._compare(keys, found, partial(self._why, histories, reason), are_classes=False)
+        made = evaluate(transaction, keys, self.as_of_ms, self._rules)
+        transaction.write_states(made.states, made.due)
+        transaction.write_stays(keys, made.stays)
+        why = partial(self._why, made.histories, reason)
+        self._compare(keys, made.findings, why, are_classes=False)
 
     def classes(self, keys: Iterable[bytes], reason: str) -> None:
         """Evaluate the balances of classes; reason as for items."""
-        ground = Ground(as_of_ms=self.as_of_ms, settings=self._rules)
         for key in dict.fromkeys(keys):
-            history = self._transaction.class_histories([key])
-            found = class_findings(key, party_sums(key, history[key]), ground)
+            history, found = evaluate_class(self._transaction, key, self.as_of_ms, self._rules)
             self._compare([key], found, partial(self._why, history, reason), are_classes=True)
 
     def _why(self, histories: Mapping[bytes, Sequence[Step]], reason: str, item: bytes) -> str:

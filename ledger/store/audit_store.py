@@ -4,7 +4,7 @@ Rows come as plain tuples over binary cursors: an audit reads every row of the l
 would cost more than the hashes. The snapshot can be shared with other processes by its name.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -13,13 +13,12 @@ from psycopg import Connection as Driver
 from sqlalchemy import Connection, text
 
 from ledger.core.audit_signatures import SignedEntry
-from ledger.core.custody.steps import Step
 from ledger.core.entries import Address
 from ledger.core.rights import Registrars
 from ledger.service.audit_ports import AnchorFact, AuditBody, AuditSubmission, Extent, Row
 from ledger.service.ports import Head
 from ledger.store.case_audit_store import CaseAuditReads
-from ledger.store.custody_store import CustodyTables
+from ledger.store.custody_audit_store import CustodyAuditTables
 from ledger.store.database import open_engine
 from ledger.store.map_audit_store import SqlMapRecords
 from ledger.store.token_store import STRAY_EQUIVOCATIONS
@@ -74,13 +73,6 @@ _STRAY_BODIES = """
         WHERE e.log_index IS NULL
     UNION ALL SELECT 'content', v.log_index FROM events v LEFT JOIN log_entries e USING (log_index)
         WHERE e.log_index IS NULL
-    LIMIT 100
-"""
-_STRAY = """
-    SELECT 'state' AS what, encode(item_key, 'hex') FROM item_states s WHERE NOT EXISTS
-        (SELECT 1 FROM item_rows r WHERE r.item_key = s.item_key AND r.role <> 5)
-    UNION ALL SELECT 'finding', encode(item_key, 'hex') FROM findings s WHERE NOT EXISTS
-        (SELECT 1 FROM item_rows r WHERE r.item_key = s.item_key AND r.role <> 5)
     LIMIT 100
 """
 
@@ -193,17 +185,13 @@ class SqlAuditStore(CaseAuditReads):
         """Return (index, sentence) of answers and entries that do not fit each other."""
         return self._rows(_RESULTS)
 
-    def stray_bodies(self) -> list[Row]:
-        """Return (what, index) of contents and item rows of indexes that have no entry."""
-        return self._rows(_STRAY_BODIES)
-
-    def stray_custody(self) -> list[Row]:
-        """Return (what, item) of derived custody about items that no entry names."""
-        return self._rows(_STRAY)
-
     def stray_equivocations(self, size: int) -> list[Row]:
         """Return (address, index) that the keys shown as cheats have and the log has not, or so."""
         return self._rows(STRAY_EQUIVOCATIONS, size)
+
+    def stray_bodies(self) -> list[Row]:
+        """Return (what, index) of contents and item rows of indexes that have no entry."""
+        return self._rows(_STRAY_BODIES)
 
     def item_keys(self, after: bytes, below: bytes | None, size: int, limit: int) -> list[bytes]:
         """Return the next items, by key, that entries below size name as objects."""
@@ -215,34 +203,13 @@ class SqlAuditStore(CaseAuditReads):
         )  # fmt: skip
         return [row[0] for row in rows]
 
-    def histories(self, keys: Collection[bytes], size: int) -> dict[bytes, list[Step]]:
-        """Return the steps below size of items and of the containers that held them."""
-        found = CustodyTables(self._connection).histories(keys)
-        return {
-            key: [step for step in steps if step.log_index < size] for key, steps in found.items()
-        }
-
     def item_map(self) -> SqlMapRecords:
         """Return what the snapshot holds of the item map."""
         return SqlMapRecords(self._connection)
 
-    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
-        """Return the keys that custody rules do not judge."""
-        return CustodyTables(self._connection).unjudged(keys)
-
-    def custody(self, keys: Sequence[bytes]) -> tuple[set[Row], set[Row]]:
-        """Return derived states and findings of items, as rows."""
-        states = self._rows(
-            "SELECT item_key, status, holder, shipped_to, container, last_index, last_time"
-            " FROM item_states WHERE item_key = ANY(%s)",
-            list(keys),
-        )
-        found = self._rows(
-            "SELECT item_key, code, severity, finding_class, detail, evidence FROM findings"
-            " WHERE item_key = ANY(%s)",
-            list(keys),
-        )
-        return set(states), {(*row[:-1], tuple(row[-1])) for row in found}
+    def custody_audit(self) -> CustodyAuditTables:
+        """Return what is derived of custody, and what it is made from."""
+        return CustodyAuditTables(self._connection)
 
 
 @contextmanager

@@ -77,6 +77,17 @@ _CLOCK = """
     SELECT ('x' || encode(substring(entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
     FROM log_entries WHERE kind = 10 AND log_index < %s ORDER BY log_index DESC LIMIT 1
 """
+_FORGET_ALL = (
+    "TRUNCATE item_states, custody_facts, custody_quantities, stays, places, custody_waiting",
+    """
+    DELETE FROM findings f
+    WHERE NOT EXISTS (SELECT 1 FROM item_rows r WHERE r.item_key = f.item_key)
+    """,
+    """
+    DELETE FROM finding_history h WHERE closed_index IS NULL AND NOT EXISTS
+        (SELECT 1 FROM findings f WHERE f.item_key = h.item_key AND f.code = h.code)
+    """,
+)
 _SCRATCH = text(
     "CREATE TEMP TABLE IF NOT EXISTS new_states (LIKE item_states) ON COMMIT DELETE ROWS"
 )
@@ -108,6 +119,11 @@ class CustodyTables(FindingTables):
             "UPDATE custody_progress SET rules_digest = %s, revised_to = %s, facts_to = %s",
             *progress,
         )
+
+    def forget_custody(self) -> None:
+        """Drop everything derived but findings of items that entries name: to make it anew."""
+        for statement in _FORGET_ALL:
+            self._run(statement)
 
     def clock_before(self, end: int) -> int:
         """Return the time of the last clock entry below end, 0 when there is none."""

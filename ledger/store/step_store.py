@@ -33,6 +33,10 @@ _FACTS = """
 _QUANTITIES = """
     SELECT item_key, log_index, quantity FROM custody_quantities WHERE item_key = ANY(%s)
 """
+_PRODUCTS = """
+    SELECT item_key, substring(path FROM 5 FOR 14) FROM items
+    WHERE item_key = ANY(%s) AND path ~ '^/01/[0-9]{14}/'
+"""
 _UNJUDGED = """
     SELECT item_key FROM items WHERE item_key = ANY(%s)
     AND path !~ '^/(00/|01/[0-9]{14}/(21|235)/|8006/[0-9]{18}/21/)'
@@ -62,6 +66,10 @@ class StepTables:
     def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
         """Return the keys that custody rules do not judge: classes, assets and foreign names."""
         return {key for (key,) in self._fetch(_UNJUDGED, KeyArray(keys))}
+
+    def products(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Return the GTIN-14 of the items among keys that have one."""
+        return dict(self._fetch(_PRODUCTS, KeyArray(keys)))
 
     def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
         """Return all steps of items and, recursively, of the containers that held them."""
