@@ -3,8 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, select, text, update
 
 from ledger.core.cases import Case, CaseState, Change, ChangeKind
 from ledger.core.finding_acts import Cause
@@ -20,8 +19,18 @@ _ACTS = text("""
     SELECT log_index, entry FROM log_entries
     WHERE kind = 7 AND log_index >= :start AND log_index < :end ORDER BY log_index
 """)
-_CHANGED = ("state", "opened_index", "changed_index", "newest_index", "cause", "reason",
-            "assignee", "muted_until")  # fmt: skip
+_COLUMNS = {
+    "id": "bytea", "item_key": "bytea", "code": "text", "state": "text", "opened_index": "bigint",
+    "changed_index": "bigint", "newest_index": "bigint", "cause": "text", "reason": "text",
+    "assignee": "text", "muted_until": "bigint",
+}  # fmt: skip
+_NAME = ("id", "item_key", "code")
+_WRITE = text(
+    f"INSERT INTO cases ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 -- our columns
+    + ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
+    + ") ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _NAME)
+)
 
 
 class CaseTables:
@@ -57,12 +66,10 @@ class CaseTables:
     ) -> None:
         """Write cases and acts, and how far they go."""
         if cases:
-            values: dict[str, Any] = {one.name: bindparam(one.name) for one in t.cases.columns}
-            statement = upsert(t.cases).values(values)
-            replaced = {name: statement.excluded[name] for name in _CHANGED}
+            rows = [_row(one) for one in cases]
+            # One statement: a load that opens 10,000 findings opens as many cases.
             self._connection.execute(
-                statement.on_conflict_do_update(index_elements=["id"], set_=replaced),
-                [_row(one) for one in cases],
+                _WRITE, {name: [row[name] for row in rows] for name in _COLUMNS}
             )
         if acts:
             self._connection.execute(t.case_acts.insert(), [one._asdict() for one in acts])
