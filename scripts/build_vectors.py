@@ -24,7 +24,7 @@ from ledger.core.commitment import (
     row_salt,
 )
 from ledger.core.eip712 import SigningDomain, head_digest
-from ledger.core.entries import Z, decode_event, entry_leaf_hash
+from ledger.core.entries import Z, decode_event, decode_fact, entry_leaf_hash
 from ledger.core.epcis.read import read_document
 from ledger.core.facts import (
     LogIdentity,
@@ -37,6 +37,16 @@ from ledger.core.facts import (
     sign_facts,
 )
 from ledger.core.identifiers import canonical_path, item_key, key_key, party_key, party_path
+from ledger.core.item_map import (
+    Step,
+    chain_head,
+    chain_start,
+    fact_keys,
+    map_leaf,
+    map_proof,
+    map_root,
+    value_of,
+)
 from ledger.core.jcs import canonical_json
 from ledger.core.merkle import Levels, consistency_proof, leaf_hash, root_hash
 from ledger.core.signatures import address_of, sign
@@ -334,12 +344,60 @@ def _handoff(document: bytes) -> Json:
     }
 
 
+def item_map() -> Json:
+    """Return the item map of the example's log: every key's chain and path, and two absent keys."""
+    chains: dict[bytes, list[Step]] = {}
+    for index, entry in enumerate(facts()):
+        for key in fact_keys(decode_fact(entry)):
+            chains.setdefault(key, []).append((index, entry_leaf_hash(entry)))
+    for index, (sent, event) in enumerate(
+        zip(submission().events, events()["events"], strict=True), len(facts())
+    ):
+        for key in sorted({item_key(item["path"]) for item in event["items"]}):
+            chains.setdefault(key, []).append((index, entry_leaf_hash(sent.entry)))
+    values = {key: value_of(key, steps) for key, steps in chains.items()}
+    absent = [item_key(f"/01/04012345111118/21/{serial}") for serial in ("never", 3)]
+    digest = head_digest(LOG.log_id(), len(facts()) + 2, _log_root(), map_root(values))
+    return {
+        "keys": [_mapped(key, chains[key], values) for key in chains],
+        "absent": [_path(key, values) for key in absent],
+        "map_root": map_root(values).hex(),
+        "head_digest": digest.hex(),
+    }
+
+
+def _mapped(key: bytes, steps: list[Step], values: dict[bytes, bytes]) -> Json:
+    heads = [chain_head(chain_start(key), steps[:count]) for count in range(len(steps) + 1)]
+    return {
+        **_path(key, values),
+        "chain_start": heads[0].hex(),
+        "steps": [
+            {"index": index, "leaf_hash": leaf.hex(), "head": head.hex()}
+            for (index, leaf), head in zip(steps, heads[1:], strict=True)
+        ],
+        "value": values[key].hex(),
+        "leaf": map_leaf(key, values[key]).hex(),
+    }
+
+
+def _path(key: bytes, values: dict[bytes, bytes]) -> Json:
+    siblings, terminal = map_proof(values, key)
+    ends = terminal and {"key": terminal[0].hex(), "value": terminal[1].hex()}
+    return {"key": key.hex(), "siblings": [one.hex() for one in siblings], "terminal": ends}
+
+
+def _log_root() -> bytes:
+    logged = [*facts(), *(one.entry for one in submission().events)]
+    return root_hash([entry_leaf_hash(entry) for entry in logged])
+
+
 FILES = {
     "names.json": names,
     "events.json": events,
     "entries.json": entries,
     "submissions.json": submissions,
     "log.json": log,
+    "item_map.json": item_map,
     "evidence.json": evidence,
 }
 

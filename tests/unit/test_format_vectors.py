@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from unbroken_verifier import eip712, entry, identifiers, operation, signature, tree
+from unbroken_verifier import eip712, entry, identifiers, item_map, operation, signature, tree
 from unbroken_verifier.canonical import parse_canonical
+from unbroken_verifier.errors import RefusedError
 from unbroken_verifier.event import item_row_bytes, named_items, row_bytes, verify_pointer
 from unbroken_verifier.policy import Policy
 from unbroken_verifier.report import Report
@@ -31,6 +32,7 @@ def vectors(name: str) -> Json:
 
 
 EVENTS, ENTRIES, LOG = vectors("events")["events"], vectors("entries")["entries"], vectors("log")
+ITEM_MAP = vectors("item_map")
 PARTNER, NAMES = vectors("submissions")["partner"], vectors("names")
 SIGNER = hexed(NAMES["key"]["address"])
 SIGNED = [hexed(ENTRIES[name]["entry"]) for name in ("commission", "handoff")]
@@ -190,3 +192,31 @@ def test_the_verifier_takes_the_evidence() -> None:
         assert said in told
     assert made["handoffs"][0]["leaf_hash"] == ENTRIES["handoff"]["leaf_hash"]
     assert identifiers.item_key(made["item"]).hex() == made["item_key"]
+
+
+@pytest.mark.parametrize("mapped", ITEM_MAP["keys"], ids=lambda mapped: mapped["key"][:8])
+def test_the_verifier_finds_a_key_in_the_map_and_no_other_value_there(mapped: Json) -> None:
+    root, key, value = (
+        hexed(one) for one in (ITEM_MAP["map_root"], mapped["key"], mapped["value"])
+    )
+    siblings = [hexed(one) for one in mapped["siblings"]]
+    item_map.verify_membership(root, key, value, siblings)
+    with pytest.raises(RefusedError):
+        item_map.verify_membership(root, key, hexed(mapped["chain_start"]), siblings)
+    with pytest.raises(RefusedError):
+        item_map.verify_absence(root, key, siblings, None)
+    assert [step["leaf_hash"] for step in mapped["steps"]] == [
+        tree.leaf_hash(LOGGED[step["index"]]).hex() for step in mapped["steps"]
+    ]
+
+
+@pytest.mark.parametrize("absent", ITEM_MAP["absent"], ids=lambda absent: absent["key"][:8])
+def test_the_verifier_finds_that_a_key_is_absent(absent: Json) -> None:
+    ends = absent["terminal"] and (
+        hexed(absent["terminal"]["key"]),
+        hexed(absent["terminal"]["value"]),
+    )
+    siblings = [hexed(one) for one in absent["siblings"]]
+    item_map.verify_absence(hexed(ITEM_MAP["map_root"]), hexed(absent["key"]), siblings, ends)
+    with pytest.raises(RefusedError):
+        item_map.verify_absence(hexed(LOG["roots"][5]), hexed(absent["key"]), siblings, ends)
