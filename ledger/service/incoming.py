@@ -98,12 +98,12 @@ class _Ground:
         """Yield the entries of an item, and of each container while the item was in it."""
         windows: dict[bytes, list[tuple[Moment, Moment]]] = {}
         queue = deque([(key, _FIRST, _LAST)])
-        for _ in range(MAX_STAYS):
-            if not queue:
-                return
+        visits = 0
+        while queue and visits < MAX_STAYS:
             holder, low, high = queue.popleft()
             if any(low >= a and high <= b for a, b in windows.get(holder, ())):
                 continue
+            visits += 1
             windows.setdefault(holder, []).append((low, high))
             for one in self.entries.get(holder, ()):
                 if low <= _moment(one) <= high:
