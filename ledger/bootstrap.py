@@ -36,6 +36,7 @@ from ledger.service.deliver import Deliverer
 from ledger.service.disclose import Discloser
 from ledger.service.evidence import EvidenceMaker
 from ledger.service.follow import Followers
+from ledger.service.fsck import Fsck
 from ledger.service.guesses import Guessing
 from ledger.service.incoming import Incoming
 from ledger.service.index import Indexer
@@ -260,6 +261,14 @@ class Node:
                 settle=own_devnet(self.settings).settle if self.settings.has_own_devnet else None,
             ),
             interval_ms=self.settings.anchor_interval_ms,
+        )
+
+    def fsck(self) -> Fsck:
+        """Return the service that rebuilds what is derived from the log."""
+        return Fsck(
+            open_store=partial(open_audit_store, self.database_url),
+            log=self.log,
+            rules=read_rules(self.settings),
         )
 
     def auditor(self) -> Auditor:

@@ -18,6 +18,7 @@ from ledger.cli import (
     epcis,
     erase,
     evidence,
+    fsck,
     import_export,
     item,
     keys,
@@ -54,6 +55,7 @@ app.command("prove")(prove.prove)
 app.command("disclose")(disclose.disclose)
 app.command("evidence")(evidence.evidence)
 app.command("audit")(audit.audit)
+app.command("fsck")(fsck.fsck)
 app.add_typer(cases.app, name="case")
 app.command("item")(item.item)
 app.command("scan")(scan.scan)

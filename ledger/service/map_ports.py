@@ -45,6 +45,10 @@ class MapTransaction(Protocol):
         """Let no head be published until the transaction ends: versions are kept for heads."""
         ...
 
+    def clear(self) -> Sequence[int]:
+        """Forget the map; return the sizes whose versions are to be made again, by size."""
+        ...
+
     def facts(self, start: int, end: int) -> list[tuple[int, bytes]]:
         """Return (index, entry) of party, key and tombstone facts in [start, end), in order."""
         ...

@@ -4,6 +4,7 @@ A version of a page holds from its size on, until the next one. One that a publi
 needs stays until the final head has passed it; every other one goes when it is superseded.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from psycopg import Connection as Driver
 from sqlalchemy import Connection, Engine, text
 
+from ledger.core.entries import Z
 from ledger.core.errors import NotFoundError
 from ledger.core.item_map import Step
 from ledger.core.map_pages import (
@@ -20,6 +22,7 @@ from ledger.core.map_pages import (
 )
 from ledger.service.map_ports import MapPath
 from ledger.store.bulk import copy_into
+from ledger.store.map_tables import map_pages, map_state, map_steps, map_superseded
 
 # Pages that one integration sweeps away: a long wait for finality is made good in several.
 MAX_SWEPT = 100_000
@@ -58,10 +61,19 @@ class MapTables:
         """Take a connection inside a transaction."""
         self._connection = connection
         self._versions: dict[bytes, int] = {}
+        self._served: Sequence[int] | None = None
 
     def lock(self) -> None:
         """Let no head be published until the transaction ends: versions are kept for heads."""
         self._connection.execute(text("SELECT id FROM map_state FOR UPDATE"))
+
+    def clear(self) -> Sequence[int]:
+        """Forget the map; return the sizes whose versions are to be made again, by size."""
+        self._served = kept_sizes(self._connection)
+        for table in (map_pages, map_superseded, map_steps):
+            self._connection.execute(table.delete())
+        self._connection.execute(map_state.update().values(map_size=0, map_root=Z, map_keys=0))
+        return self._served
 
     def facts(self, start: int, end: int) -> list[tuple[int, bytes]]:
         """Return (index, entry) of party, key and tombstone facts in [start, end), in order."""
@@ -101,10 +113,16 @@ class MapTables:
 
     def _supersede(self, prefixes: Iterable[bytes], size: int) -> None:
         """Let go of the versions before size, or keep them for the heads that they hold for."""
-        last_head = self._connection.scalar(text("SELECT coalesce(max(size), 0) FROM heads"))
-        old = [(prefix, self._versions.get(prefix)) for prefix in prefixes]
-        kept = [(size, prefix, at) for prefix, at in old if at is not None and at <= last_head]
-        gone = [(prefix, at) for prefix, at in old if at is not None and at > last_head]
+        served = self._served
+        if served is None:
+            # Of all heads that pages of today hold for, the last is the first to ask.
+            served = [self._connection.scalar(text("SELECT coalesce(max(size), 0) FROM heads"))]
+        known = [
+            (prefix, self._versions[prefix]) for prefix in prefixes if prefix in self._versions
+        ]
+        is_kept = {at: _holds_for(served, at, size) for at in {at for _, at in known}}
+        kept = [(size, prefix, at) for prefix, at in known if is_kept[at]]
+        gone = [(prefix, at) for prefix, at in known if not is_kept[at]]
         copy_into(
             self._connection, "map_superseded", ("until", "prefix", "size"),
             ("int8", "bytea", "int8"), kept,
@@ -128,6 +146,12 @@ class MapTables:
 
 
 _FOREVER = (1 << 63) - 1
+
+
+def _holds_for(heads: Sequence[int], start: int, end: int) -> bool:
+    """Tell whether a version from start up to end is that of one of the heads, which are sorted."""
+    place = bisect_left(heads, start)
+    return place < len(heads) and heads[place] < end
 
 
 def driver_of(connection: Connection) -> Driver[Any]:

@@ -11,7 +11,7 @@ from ledger.core.errors import MalformedError
 from ledger.core.facts import LogIdentity
 from ledger.core.merkle import Levels
 from ledger.core.signatures import address_of, sign
-from ledger.service.audit import _tasks
+from ledger.service.audit import tasks
 from ledger.service.audit_range import _is_sound
 
 KEY = secrets.token_bytes(32)
@@ -129,5 +129,5 @@ def test_the_quick_look_at_an_entry_agrees_with_the_strict_decoder() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_tasks_give_their_results_in_order_wherever_they_run(workers: int) -> None:
-    with _tasks(workers) as run:
+    with tasks(workers) as run:
         assert list(run(divmod, [(i, 3) for i in range(20)])) == [divmod(i, 3) for i in range(20)]
