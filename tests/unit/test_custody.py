@@ -16,6 +16,7 @@ SILENT: dict[str, tuple[str, ...]] = {
     "normal flow": (
         BORN, "MFG ship a > WH1", "WH1 receive a", "WH1 ship a > PHA", "PHA receive a",
         "PHA dispense a"),
+    "no shipment is ever told, a pharmacy dispenses": (BORN, "PHA dispense a"),
     "receiving, then accepting": (
         BORN, "MFG ship a > WH1", "WH1 receive a", "WH1 receive a"),
     "late arrival with consistent times": (
@@ -225,11 +226,15 @@ FLAGGED: dict[str, Contradiction] = {
          "PHC dispense a"),
         {("a", "DOUBLE_DISPENSE"): (2, 4, 5)}),
     "dispensed by those it never reached": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "PHA dispense a", "PHA decommission a",
+         "PHB dispense a"),
+        {("a", "ENDED_BY_NON_OWNER"): (2, 3, 4, 5), ("a", "DOUBLE_DISPENSE"): (3, 5)}),
+    "no shipment told, dispensed by two": (
         (BORN, "PHA dispense a", "PHA decommission a", "PHB dispense a"),
-        {("a", "ENDED_BY_NON_OWNER"): (0, 1, 2, 3), ("a", "DOUBLE_DISPENSE"): (1, 3)}),
+        {("a", "DOUBLE_DISPENSE"): (1, 3)}),
     "dispensed by a stranger: the holder is not blamed": (
-        (BORN, "EVE dispense a", "MFG dispense a"),
-        {("a", "ENDED_BY_NON_OWNER"): (0, 1), ("a", "DOUBLE_DISPENSE"): (1, 2)}),
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "EVE dispense a", "WH1 dispense a"),
+        {("a", "ENDED_BY_NON_OWNER"): (2, 3), ("a", "DOUBLE_DISPENSE"): (3, 4)}),
     "destroyed by a stranger: trade goes on": (
         (BORN, "EVE destroy a", "MFG ship a > WH1", "WH1 receive a", "WH1 ship a > PHA"),
         {("a", "ENDED_BY_NON_OWNER"): (0, 1)}),

@@ -31,7 +31,9 @@ def end(item: Item, step: Step, box: Item | None) -> None:
     follow(item, box)
     if item.expected(step.party):
         take(item, step)  # using up what was addressed to one implies its receipt
-    if item.holder is None or item.entitled(step.party):
+    # EU FMD as it is practised: no shipment is ever told, and a pharmacy dispenses.
+    untold = step.op is Op.DISPENSE and item.status is Status.COMMISSIONED
+    if item.holder is None or untold or item.entitled(step.party):
         item.status, item.ended = ENDS[step.op], step
         item.past.add(step.party)
     else:
