@@ -14,6 +14,7 @@ from ledger.core.errors import MalformedError
 from ledger.core.facts import LogIdentity
 from ledger.core.tiles import TILE_WIDTH
 from ledger.service.look_up import LookUp
+from ledger.service.ports import Head
 from ledger.service.read_ports import Party
 
 # Nothing that is signed or hashed ever changes: caches may keep it for a year.
@@ -82,8 +83,10 @@ class LogRoutes:
             checkpoint_key=identity.checkpoint_key.hex(),
             chain_id=identity.chain_id,
             contract=f"0x{identity.contract.hex()}",
+            head=_signed_head(self._reader.last_head()),
             sizes=schemas.Sizes(
                 accepted=sizes.accepted, sequenced=sizes.sequenced, integrated=sizes.integrated,
+                mapped=sizes.mapped,
                 published=sizes.published, anchored=sizes.anchored, final=sizes.final,
             ),
         )  # fmt: skip
@@ -145,6 +148,15 @@ class LogRoutes:
 
 def _age(now: int, since: int | None) -> int:
     return 0 if since is None else max(0, now - since)
+
+
+def _signed_head(head: Head | None) -> schemas.SignedHead | None:
+    if head is None:
+        return None
+    return schemas.SignedHead(
+        size=head.size, root=head.root.hex(), map_root=head.map_root.hex(),
+        signature=head.signature.hex(),
+    )  # fmt: skip
 
 
 def _party(party: Party) -> schemas.Party:

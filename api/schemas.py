@@ -237,12 +237,25 @@ class Item(BaseModel):
     equivocated_keys: list[EquivocatedKey] | None = None
 
 
+class SignedHead(BaseModel):
+    """The last published head: EIP-712 `Head`; a `map_root` of zeros says "no map"."""
+
+    size: int
+    root: str
+    map_root: str
+    signature: str
+
+
 class Sizes(BaseModel):
-    """Entries that reached each state; `accepted` counts submissions that wait for an index."""
+    """Entries that reached each state; `accepted` counts submissions that wait for an index.
+
+    `mapped` entries are in the item map, without which no head is signed.
+    """
 
     accepted: int
     sequenced: int
     integrated: int
+    mapped: int
     published: int
     anchored: int
     final: int
@@ -260,10 +273,12 @@ class Log(BaseModel):
             "checkpoint_key": _HASH,
             "chain_id": 31337,
             "contract": _ADDRESS,
+            "head": {"size": 29, "root": _HASH, "map_root": _HASH, "signature": _HASH * 2 + "1b"},
             "sizes": {
                 "accepted": 0,
                 "sequenced": 29,
                 "integrated": 29,
+                "mapped": 29,
                 "published": 29,
                 "anchored": 29,
                 "final": 17,
@@ -277,6 +292,7 @@ class Log(BaseModel):
     checkpoint_key: str
     chain_id: int
     contract: str
+    head: SignedHead | None = None
     sizes: Sizes
 
 

@@ -137,6 +137,10 @@ class LookUp:
         """Return a page of open findings by (item key, code), from behind `after`."""
         return self.store.findings(code=code, item=item, after=after, limit=min(limit, MAX_PAGE))
 
+    def last_head(self) -> Head | None:
+        """Return the published head of the greatest size, if any."""
+        return self.store.head(None)
+
     def head(self, size: int | None = None) -> Head:
         """Return the published head of a size, or the greatest.
 

@@ -12,11 +12,15 @@ from ledger.service.ports import Head
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How many entries have reached each state; `accepted` submissions wait for their indexes."""
+    """How many entries have reached each state; `accepted` submissions wait for their indexes.
+
+    `mapped` entries are in the item map: as many as are integrated, but behind an upgrade.
+    """
 
     accepted: int
     sequenced: int
     integrated: int
+    mapped: int
     published: int
     anchored: int
     final: int

@@ -29,6 +29,7 @@ MAX_ID = 2**63 - 1
 MAX_LISTED_ERRORS = 20
 _SIZES = text("""
     SELECT (SELECT count(*) FROM submission_queue) AS accepted, sequenced, integrated,
+        (SELECT map_size FROM map_state) AS mapped,
         (SELECT coalesce(max(size), 0) FROM heads) AS published,
         (SELECT coalesce(max(size), 0) FROM anchors WHERE state IN ('mined', 'safe', 'final'))
             AS anchored,

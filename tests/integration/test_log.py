@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from api.epcis_paths import METHODS
 from ledger.bootstrap import Node
+from ledger.core.eip712 import head_digest, keccak
 from ledger.core.merkle import root_hash
+from ledger.core.signatures import recover
 from ledger.worker import Worker
 from tests.integration.partners import Partner, commission, new_item, revoke
 
@@ -30,8 +32,19 @@ def test_the_log_says_what_its_first_entry_fixed_and_how_far_it_is(
     assert log["chain_id"] == 31337
     assert log["sizes"] == {
         "accepted": 0,
-        **dict.fromkeys(["sequenced", "integrated", "published", "anchored", "final"], size),
+        **dict.fromkeys(
+            ["sequenced", "integrated", "mapped", "published", "anchored", "final"], size
+        ),
     }
+    head = log["head"]
+    assert head["size"] == size
+    digest = head_digest(
+        node.identity.log_id(), size, bytes.fromhex(head["root"]), bytes.fromhex(head["map_root"])
+    )
+    assert recover(digest, bytes.fromhex(head["signature"])) == node.identity.head_signer
+    assert bytes.fromhex(head["map_root"]) == node.log.state().map_root != bytes(32)
+    record = node.auditor().records.record(size)
+    assert record == keccak(bytes.fromhex(head["root"] + head["map_root"]))
 
 
 def test_a_checkpoint_is_a_signed_note_over_the_tiles(
