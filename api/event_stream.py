@@ -25,6 +25,7 @@ HEARTBEAT_S: Final = 15.0
 # For one page of some 100 kB, over a bad line.
 SEND_S: Final = 30.0
 RETRY_MS: Final = 2_000
+_NO_MORE: Final = b": that is all by now; with Accept: text/event-stream the line stays open\n\n"
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -58,11 +59,12 @@ class EventStream(Response):
 
     def __init__(
         self, followers: Followers, wanted: FindingFilter, begin: int,
-        shown: Callable[[ToldChange], Mapping[str, Any]],
+        shown: Callable[[ToldChange], Mapping[str, Any]], *, stays: bool,
     ) -> None:  # fmt: skip
-        """Take what is wanted from where on, and what writes a change."""
+        """Take what is wanted from where on, what writes a change, and who waits for more."""
         super().__init__()
         self._followers, self._wanted, self._at, self._shown = followers, wanted, begin, shown
+        self._stays = stays
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the listener."""
@@ -96,6 +98,9 @@ class EventStream(Response):
                 await self._send(send, _page(told, self._shown))
                 silent_s = 0.0
                 continue
+            if not self._stays:
+                await self._send(send, _NO_MORE)
+                break
             await asyncio.wait([gone], timeout=POLL_S)
             silent_s += POLL_S
             if silent_s >= self._followers.beat_s:

@@ -133,21 +133,24 @@ class FindingRoutes:
 
         `id` is the last log index that was integrated when it did; of several changes at one index
         only the last has it. Whoever comes back with it has missed none. Whoever reads too slowly
-        is cut off, and comes back.
+        is cut off, and comes back. The line stays open for who accepts `text/event-stream` by name,
+        as browsers do; others are told what there is.
         """
-        _verify_accepts(request)
+        accepted = _accepted(request)
         wanted = FindingFilter(
             code=code, finding_class=finding_class, severity=severity, item=item_of(item),
             party=party_of(party),
         )  # fmt: skip
         begin = await self._followers.begin(_index(last_event_id), after)
-        return EventStream(self._followers, wanted, begin, told_change)
+        stays = _EVENTS in accepted
+        return EventStream(self._followers, wanted, begin, told_change, stays=stays)
 
 
-def _verify_accepts(request: Request) -> None:
+def _accepted(request: Request) -> str:
     accepted = request.headers.get("accept", "*/*").lower()
     if not any(one in accepted for one in (_EVENTS, "text/*", "*/*")):
         raise NotAcceptableError(f"a stream of findings is {_EVENTS}")
+    return accepted
 
 
 def _index(text: str | None) -> int | None:

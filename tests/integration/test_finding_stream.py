@@ -47,12 +47,15 @@ class Told:
         return [(kind, data["code"]) for _, kind, data in self.events if data["item"] == path]
 
 
+STAYING = {"Accept": "text/event-stream"}
+
+
 @contextmanager
 def listening(
     api: httpx.Client, last_id: str | None = None, **filters: str
 ) -> Iterator[Callable[[Callable[[Told], bool]], Told]]:
     """Listen; the function that is given returns when a condition holds for what was told."""
-    headers = {} if last_id is None else {"Last-Event-ID": last_id}
+    headers = STAYING if last_id is None else {**STAYING, "Last-Event-ID": last_id}
     with api.stream("GET", "/findings/stream", headers=headers, params=filters) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -182,6 +185,18 @@ def test_what_is_found_later_at_an_index_is_told_to_who_has_that_index(
     worker.turn()
 
 
+def test_who_does_not_accept_a_stream_by_name_is_told_what_there_is(
+    api: httpx.Client, partner: Make, captured: Captured
+) -> None:
+    maker, item = partner("Maker"), new_item()
+    captured(maker, commission(item), ship(item, to=partner("A")))
+    captured(maker, ship(item, to=partner("B"), at="2026-01-03T10:00:00Z"))
+    answer = api.get("/findings/stream", params={"after": "-1", "item": item})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "event: finding.opened" in answer.text
+    assert answer.text.endswith("with Accept: text/event-stream the line stays open\n\n")
+
+
 def test_everything_is_told_from_the_beginning_and_by_filter(
     api: httpx.Client, partner: Make, captured: Captured
 ) -> None:
@@ -242,7 +257,9 @@ def test_who_reads_nothing_is_cut_off(node: Node, partner: Make, captured: Captu
     async def receive() -> Any:  # noqa: ANN401
         await asyncio.sleep(60)
 
-    stream = EventStream(followers, FindingFilter(), 0, lambda one: {"index": one.index})
+    stream = EventStream(
+        followers, FindingFilter(), 0, lambda one: {"index": one.index}, stays=True
+    )
     asyncio.run(stream({"type": "http"}, receive, send))
     assert followers.listeners == 0
     # The header and the first words, and no end.
@@ -265,7 +282,9 @@ def test_a_silent_line_is_kept_open(node: Node) -> None:
         return {"type": "http.disconnect"}
 
     begin = node.cases().changes_to()
-    stream = EventStream(followers, FindingFilter(), begin, lambda one: {"index": one.index})
+    stream = EventStream(
+        followers, FindingFilter(), begin, lambda one: {"index": one.index}, stays=True
+    )
     asyncio.run(stream({"type": "http"}, receive, send))
     assert beats.count(b":\n\n") == 2
 
@@ -281,7 +300,10 @@ def test_a_server_that_stops_lets_its_listeners_go(node: Node) -> None:
     while not server.started:
         time.sleep(0.01)
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    with httpx.Client(base_url=url) as client, client.stream("GET", "/findings/stream") as answer:
+    with (
+        httpx.Client(base_url=url) as client,
+        client.stream("GET", "/findings/stream", headers=STAYING) as answer,
+    ):
         lines = answer.iter_lines()
         assert next(lines) == "retry: 2000"
         server.should_exit = True

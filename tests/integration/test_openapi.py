@@ -38,8 +38,6 @@ EXAMPLES = {GenerationMode.POSITIVE: 10, GenerationMode.NEGATIVE: 6}
 HOST = re.compile(r"(https?:)//[^/?#]*", re.IGNORECASE)
 # EPCIS 2.0 section 12: what is not offered is answered 501.
 EXCEPTED = {("not_a_server_error", "DELETE /epcis/nextPageToken/{token}")}
-# Answers that last as long as the line does; test_finding_stream.py listens to them.
-ENDLESS = {"GET /findings/stream"}
 # Of the standard alone there are more (reference b5): an empty document would pass all else.
 FEWEST_OPERATIONS = 50
 FEWEST_ANSWERS = 30
@@ -53,8 +51,7 @@ def operations() -> Iterator[list[Any]]:
     with opened_ledger() as node, serving(create_app(node)) as api:
         schema = schemathesis.openapi.from_dict(api.get("/openapi.json").json())
         schema.config.update(base_url=str(api.base_url))
-        found = [one.ok() for one in schema.get_all_operations()]
-        yield [one for one in found if one.label not in ENDLESS]
+        yield [one.ok() for one in schema.get_all_operations()]
 
 
 def literal(value: object) -> object:
@@ -124,8 +121,6 @@ def test_what_is_there_is_as_documented(
     asked = 0
     for operation in (found.ok() for found in schema.get_all_operations()):
         names = set(re.findall(r"{(\w+)", operation.path))
-        if operation.label in ENDLESS:
-            continue
         if operation.method.upper() == "GET" and names <= values.keys():
             case = operation.Case(path_parameters={name: values[name] for name in names})
             response = case.call()
