@@ -233,10 +233,7 @@ class LedgerClient:
         Raises:
             NotFoundError: The log has not that many nodes there.
         """
-        *groups, last = [index // 1000**i % 1000 for i in range(_digit_groups(index), -1, -1)]
-        name = "".join(f"x{group:03d}/" for group in groups) + f"{last:03d}"
-        partial = "" if width == TILE_WIDTH else f".p/{width}"
-        return self._request("GET", f"/tile/{level}/{name}{partial}").content
+        return self._request("GET", f"/tile/{level}/{tile_name(index, width)}").content
 
     def tree_at(self, size: int) -> ReadNode:
         """Return the node reader of the log's first size leaves."""
@@ -320,9 +317,11 @@ class LedgerClient:
         return self._request("GET", f"/disclosures/{quote(event, safe='')}", params=asked).content
 
 
-def _digit_groups(index: int) -> int:
-    """Return how many groups of three digits stand before the last one."""
-    return (len(str(index)) - 1) // 3
+def tile_name(index: int, width: int) -> str:
+    """Return the C2SP name of a tile: digits in groups of three, `.p/W` when it is not full."""
+    *groups, last = [index // 1000**i % 1000 for i in range((len(str(index)) - 1) // 3, -1, -1)]
+    name = "".join(f"x{group:03d}/" for group in groups) + f"{last:03d}"
+    return name if width == TILE_WIDTH else f"{name}.p/{width}"
 
 
 def media_type_of(document: bytes) -> str:
