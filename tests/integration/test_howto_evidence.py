@@ -26,6 +26,8 @@ DOCUMENT = re.compile(r"^`delivery.json`:\n\n```\n(.*?)^```$", re.MULTILINE | re
 SESSION = re.compile(r"^```\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 MAKER = "/417/4012345777703"
+# The page shows what a field that the event has not is answered with.
+FAILING = "lotNumber"
 
 
 @pytest.fixture
@@ -83,4 +85,5 @@ def test_the_page_prints_what_it_says(
         )  # fmt: skip
         printed = done.stdout.decode() + done.stderr.decode()
         assert re.fullmatch(expected(told), printed), f"$ {command}\n{printed}"
-        assert done.returncode == 0, command
+        failing = program == "unbroken" and FAILING in command
+        assert done.returncode == failing, command
