@@ -20,8 +20,8 @@ from tests.integration.partners import document
 
 DAY = 86_400_000
 START = 1_767_225_600_000
-SEEDS = range(3)
-EVENTS = 30
+SEEDS = range(1, 4)
+EVENTS = 80
 GLNS = ("4012345000009", "4012346000008", "4012347000007")
 PLACES = ("urn:epc:id:sgln:4012345.00001.0", "urn:epc:id:sgln:4012346.00001.0")
 Event = dict[str, object]
@@ -60,7 +60,7 @@ def integrate(node: Node, at_ms: int) -> None:
 def drawn(chance: random.Random, seed: int) -> Event:
     """Draw an event about a few packs, cases and a pallet, contradictions included."""
     packs = [f"urn:epc:id:sgtin:4012345.011111.{seed}S{n}" for n in range(4)]
-    cases = [f"urn:epc:id:sscc:4012345.{seed:01d}{n:09d}" for n in range(3)]
+    cases = [f"urn:epc:id:sscc:4012345.{n:02d}{seed:08d}" for n in range(3)]
     hour = chance.randrange(24 * 20)
     event: Event = {
         "eventTime": f"2026-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z",

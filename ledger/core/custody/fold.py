@@ -56,9 +56,10 @@ def fold(
     """
     found, states = _run(histories, keys, ground, {})
     overruled = {key: found[key].overruled for key in keys if found[key].overruled}
-    if overruled:
-        needed = _closure(histories, overruled)
-        states.update(_run(needed, overruled, ground, overruled)[1])
+    for key, leaf_hashes in overruled.items():
+        # Each alone: whether its container is asked for beside it changes nothing.
+        needed = _closure(histories, [key])
+        states.update(_run(needed, [key], ground, {key: leaf_hashes})[1])
     findings: list[Finding] = []
     due = {}
     for key in keys:
