@@ -2,12 +2,13 @@
 
 from typing import Any, Unpack
 
-from tests.verifier import maker
+from tests.verifier import maker, map_maker
 from tests.verifier.maker import (
     CHAIN_ID,
     CONTRACT,
     HEAD,
     PACK_A,
+    PACK_B,
     Changes,
     Json,
     Key,
@@ -124,3 +125,52 @@ def consistency(old: int, leaves: list[bytes], *, whole: bool = True) -> list[by
     if old <= split:
         return [*consistency(old, leaves[:split], whole=whole), root_of(leaves[split:])]
     return [*consistency(old - split, leaves[split:], whole=False), root_of(leaves[:split])]
+
+
+def omission(log: Log, written: Written, item: str = PACK_A[1], **changes: Any) -> Json:  # noqa: ANN401
+    """The head that the log signs now, against an entry that its map lacks."""
+    shown, key = log.proved(written.index), maker.key_of(item)
+    row = handoff(log, written, item)["row"]
+    if written.spends != maker.Z:
+        row["spends"] = written.spends.hex()
+    siblings, terminal = map_maker.path_of(log.map(), key)
+    chain, leaves = log.chain_of(key), log.leaves()
+    evidence = {
+        "format": "unbroken/evidence/v1",
+        "kind": "omission",
+        "item": item,
+        "head": log.head(),
+        "facts": [log.proved(0)],
+        "omitted": {name: shown[name] for name in ("index", "entry", "inclusion")} | {"row": row},
+        "chain": [{"index": n, "leaf_hash": leaves[n].hex()} for n in chain],
+        "siblings": [one.hex() for one in siblings],
+        **changes,
+    }
+    for other, value in terminal.items():
+        if not chain:
+            evidence["terminal"] = {"key": other.hex(), "value": value.hex()}
+    return evidence
+
+
+def unlisted(log: Log, written: Written, item: str = PACK_A[1]) -> None:
+    """The operator leaves an entry out of the map."""
+    log.names[log.entries[written.index]].discard(maker.key_of(item))
+
+
+def left_out() -> Json:
+    """Of two sales the map has one."""
+    log = Log()
+    log.genesis()
+    _, hidden = (sold(log, gln) for gln in (WHOLESALER, PHARMACY))
+    unlisted(log, hidden)
+    return omission(log, hidden)
+
+
+def left_out_alone() -> Json:
+    """Of one sale the map has nothing; there are other packs."""
+    log = Log()
+    log.genesis()
+    other = [(maker.key_of(PACK_B[1]), 0, PACK_B[1])]
+    hidden, _ = sold(log, WHOLESALER), sold(log, PHARMACY, items=other)
+    unlisted(log, hidden)
+    return omission(log, hidden)

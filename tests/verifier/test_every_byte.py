@@ -42,6 +42,8 @@ FILES: dict[str, Json] = {
     "double spend": fault_maker.sold_twice(),
     "two heads": fault_maker.split_view(),
     "fork": fault_maker.forked(),
+    "omission": fault_maker.left_out(),
+    "omission of the only entry": fault_maker.left_out_alone(),
 }
 
 

@@ -272,6 +272,114 @@ def test_heads_that_do_not_contradict_fail_at_their_step(name: str) -> None:
     assert caught.value.step == step
 
 
+# -- omission ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("evidence", "entries"), [(fault_maker.left_out(), 1), (fault_maker.left_out_alone(), 0)]
+)
+def test_a_map_that_lacks_an_entry_of_its_log_is_proven(evidence: Json, entries: int) -> None:
+    report = reported(evidence)
+    steps = [step.step for step in report.steps]
+    assert steps == [
+        "parse", "genesis", "checkpoint", "inclusion", "signature", "entry", "items", "conflict",
+    ]  # fmt: skip
+    told = f"has {entries} entries of {PACK_A[1]} and lacks the one at index"
+    assert told in report.steps[-1].detail
+    assert maker.HEAD_KEY.address.hex() in report.steps[-1].detail
+    assert any("anchor" in line for line in report.not_checked)
+
+
+def honest() -> Json:
+    """The map has both sales, and the file says so."""
+    log = Log()
+    log.genesis()
+    sales = [sold(log, gln) for gln in (story.WHOLESALER, story.PHARMACY)]
+    return fault_maker.omission(log, sales[1])
+
+
+def honest_but_short() -> Json:
+    """The map has both sales; the file withholds one from the chain."""
+    evidence = honest()
+    return evidence | {"chain": evidence["chain"][:1]}
+
+
+def honest_but_denied() -> Json:
+    """The map has both sales; the file denies all of them."""
+    return honest() | {"chain": []}
+
+
+def of_a_pack_not_named() -> Json:
+    return fault_maker.left_out() | {"item": PACK_B[1]}
+
+
+def denied_with_a_chain() -> Json:
+    """Both a chain and the leaf that stands where there is none."""
+    only = fault_maker.left_out_alone()
+    blind = {"index": 1, "leaf_hash": "11" * 32}
+    return only | {"chain": [blind], "terminal": {"key": "22" * 32, "value": "33" * 32}}
+
+
+def of_a_fact() -> Json:
+    """A party's entry, which names no items."""
+    evidence = fault_maker.left_out()
+    return evidence | {"omitted": evidence["omitted"] | {"entry": evidence["facts"][0]["entry"]}}
+
+
+def at_another_index() -> Json:
+    evidence = fault_maker.left_out()
+    return evidence | {"omitted": evidence["omitted"] | {"index": 1}}
+
+
+def signed_by_another() -> Json:
+    log = Log()
+    log.genesis()
+    hidden = sold(log, story.WHOLESALER)
+    sold(log, story.PHARMACY)
+    fault_maker.unlisted(log, hidden)
+    return fault_maker.omission(log, hidden, head=log.head(Key(9)))
+
+
+def under_another_role() -> Json:
+    evidence = fault_maker.left_out()
+    row = evidence["omitted"]["row"] | {"role": 1}
+    return evidence | {"omitted": evidence["omitted"] | {"row": row}}
+
+
+def without_a_map() -> Json:
+    evidence = fault_maker.left_out()
+    del evidence["head"]["map_root"]
+    return evidence
+
+
+def out_of_order() -> Json:
+    evidence = fault_maker.left_out()
+    return evidence | {"chain": evidence["chain"] * 2}
+
+
+NO_OMISSION: dict[str, tuple[str, Make]] = {
+    "an honest map": ("conflict", honest),
+    "an honest map, a chain cut short": ("conflict", honest_but_short),
+    "an honest map, no chain": ("conflict", honest_but_denied),
+    "a pack that the entry does not name": ("items", of_a_pack_not_named),
+    "another role": ("items", under_another_role),
+    "a chain and its absence": ("parse", denied_with_a_chain),
+    "a fact": ("entry", of_a_fact),
+    "another index": ("entry", at_another_index),
+    "another signer": ("checkpoint", signed_by_another),
+    "no map": ("parse", without_a_map),
+    "an index twice": ("parse", out_of_order),
+}
+
+
+@pytest.mark.parametrize("name", NO_OMISSION)
+def test_what_omits_nothing_fails_at_its_step(name: str) -> None:
+    step, make = NO_OMISSION[name]
+    with pytest.raises(StepError) as caught:
+        reported(make())
+    assert caught.value.step == step
+
+
 # -- policy --------------------------------------------------------------------------------------
 
 SOLD = json.loads(canonical(fault_maker.sold_twice()))
@@ -281,6 +389,10 @@ PINS = [
     (fault_maker.split_view(), Policy(log_id=bytes(32))),
     (forked(), Policy(log_id=bytes(32))),
 ]
+OMISSION_PINS = [
+    Policy(log_id=bytes(32)), Policy(registrar=bytes(20)), Policy(chain_id=1),
+    Policy(contract=bytes(20)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("evidence", "policy"), PINS)
@@ -288,6 +400,13 @@ def test_another_domain_than_the_pinned_one_is_refused(evidence: Json, policy: P
     with pytest.raises(StepError) as caught:
         reported(evidence, policy)
     assert caught.value.step == "domain"
+
+
+@pytest.mark.parametrize("policy", OMISSION_PINS)
+def test_an_omission_of_another_log_than_the_pinned_one_is_refused(policy: Policy) -> None:
+    with pytest.raises(StepError) as caught:
+        reported(fault_maker.left_out(), policy)
+    assert caught.value.step == "genesis"
 
 
 def test_what_is_pinned_is_checked_and_what_is_not_is_said() -> None:

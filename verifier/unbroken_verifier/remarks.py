@@ -1,15 +1,21 @@
 """What a file that passed does not show, in sentences."""
 
 from unbroken_verifier.case import Case, listed
-from unbroken_verifier.evidence import DOUBLE_SPEND, KINDS
+from unbroken_verifier.evidence import DOUBLE_SPEND, KINDS, OMISSION
 
 
 def not_checked(case: Case) -> list[str]:
     """One sentence for each thing that no step looked at."""
+    if case.kind == OMISSION:
+        lines = ["who signed the entry, and by what right: the signed tree has it all the same"]
+        return lines + _of_the_log(case)
     if case.kind in KINDS:
         return _of_evidence(case)
-    lines = [*_of_the_map(case), *case.remarks, *_of_events(case)]
-    policy = case.policy
+    return [*_of_the_map(case), *case.remarks, *_of_events(case), *_of_the_log(case)]
+
+
+def _of_the_log(case: Case) -> list[str]:
+    lines, policy = list[str](), case.policy
     if policy.log_id is None and policy.registrar is None:
         lines.append("whose log this is: no policy pins log_id or registrar")
     if not case.rpcs:

@@ -6,12 +6,18 @@ the step. Each returns one sentence on what it checked.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from unbroken_verifier import event_steps, evidence_steps, history_steps, log_steps
+from unbroken_verifier import (
+    event_steps,
+    evidence_steps,
+    history_steps,
+    log_steps,
+    omission_steps,
+)
 from unbroken_verifier.bundle import parse_absence, parse_bundle, parse_disclosure, read_members
 from unbroken_verifier.canonical import JsonValue
 from unbroken_verifier.case import Case
 from unbroken_verifier.errors import NotFinalError, RefusedError, RpcError, StepError
-from unbroken_verifier.evidence import DOUBLE_SPEND, FORK, TWO_HEADS, parse_evidence
+from unbroken_verifier.evidence import DOUBLE_SPEND, FORK, OMISSION, TWO_HEADS, parse_evidence
 from unbroken_verifier.evidence import FORMAT as EVIDENCE
 from unbroken_verifier.jsonrpc import Rpc
 from unbroken_verifier.policy import Policy
@@ -68,6 +74,13 @@ STEPS: dict[str, tuple[Step, ...]] = {
         ("signature", evidence_steps.head_signatures),
         ("conflict", evidence_steps.fork),
     ),
+    OMISSION: (
+        *LOG_STEPS,
+        ("entry", omission_steps.entry),
+        ("items", omission_steps.items),
+        ("conflict", omission_steps.omission),
+        ANCHOR,
+    ),
 }
 
 
@@ -123,7 +136,9 @@ def _parse(case: Case, formats: frozenset[str]) -> str:
         raise RefusedError(f"format is not {' or '.join(sorted(formats))}")
     told = f"{len(case.raw)} bytes, canonical"
     if name == EVIDENCE:
-        case.kind, case.evidence = parse_evidence(members)
+        case.kind, case.evidence, rests_on = parse_evidence(members)
+        if rests_on is not None:
+            case.proof = rests_on
         return f"{told}: evidence of kind {case.kind}"
     case.kind = name
     proof = case.proof = PROOFS[name](members)
