@@ -12,6 +12,7 @@ from ledger.cli.output import JsonFlag, Output, output_of, write_bytes
 from ledger.cli.prove import Url, replace_file
 from ledger.core.errors import MalformedError
 from ledger.core.evidence_files import HeadConflict, head_conflict, parse_evidence, read_head
+from ledger.core.omission_files import omission
 
 if TYPE_CHECKING:
     from ledger.chain.client import ChainClient
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     from ledger.settings import Settings
 
 MINED_TIMEOUT_S = 60.0
+Heads = Annotated[
+    tuple[str, str] | None,
+    typer.Option("--heads", metavar="FILE FILE", help="Two files that show signed heads."),
+]
+Omission = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--omission", metavar="FILE FILE",
+        help="A file that shows an entry, and a history of its item that lacks it.",
+    ),
+]  # fmt: skip
 
 
 def evidence(
@@ -27,10 +39,8 @@ def evidence(
         str | None,
         typer.Argument(metavar="ITEM|FILE", help="An item; with --submit a file of evidence."),
     ] = None,
-    heads: Annotated[
-        tuple[str, str] | None,
-        typer.Option("--heads", metavar="FILE FILE", help="Two files that show signed heads."),
-    ] = None,
+    heads: Heads = None,
+    omitted: Omission = None,
     write_to: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write, instead of stdout.")
     ] = None,
@@ -46,21 +56,34 @@ def evidence(
     url: Url = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make evidence of a double sale, or of heads that contradict each other; or submit it."""
+    """Make evidence of a double sale, or against a log, of two files; or submit it."""
     output = output_of(context, as_json=as_json)
-    if (subject is None) is (heads is None):
-        raise typer.BadParameter("name an item, or a file with --submit, or two --heads")
+    if [subject, heads, omitted].count(None) != 2:  # noqa: PLR2004 -- exactly one is given
+        raise typer.BadParameter(
+            "name an item, or a file with --submit, or two --heads, or two files of an --omission"
+        )
     if submit:
         if subject is None:
             raise typer.BadParameter("--submit takes a file of evidence")
         _submit(output, subject, contract, url, deploy=deploy)
         return
-    made = _of_heads(heads, url) if heads is not None else _of_item(str(subject), url)
+    made = _made(subject, heads, omitted, url)
     if write_to is None or str(write_to) == "-":
         write_bytes(made)
         return
     replace_file(write_to, made)
     output.say(f"{write_to}: {len(made):,} bytes; check it: unbroken-verify evidence {write_to}")
+
+
+def _made(
+    item: str | None,
+    heads: tuple[str, str] | None,
+    omitted: tuple[str, str] | None,
+    url: str | None,
+) -> bytes:
+    if item is not None:
+        return _of_item(item, url)
+    return _of_heads(heads, url) if heads is not None else _of_omission(omitted, url)
 
 
 def _of_item(item: str, url: str | None) -> bytes:
@@ -74,6 +97,12 @@ def _of_heads(files: tuple[str, str], url: str | None) -> bytes:
         raise MalformedError("heads", f"are of one log, here {log_id.hex()}", other.hex())
     with opened.client(url) as client:
         return head_conflict(log_id, one, two, client.tree_at).encode()
+
+
+def _of_omission(files: tuple[str, str] | None, url: str | None) -> bytes:
+    shows, lacks = (read_bytes(file) for file in files or ())
+    with opened.client(url) as client:
+        return omission(shows, lacks, client.tree_at)
 
 
 def _submit(

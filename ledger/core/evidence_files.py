@@ -21,7 +21,7 @@ from ledger.core.merkle import (
 from ledger.core.strict_json import JsonValue, parse_json
 
 FORMAT = "unbroken/evidence/v1"
-DOUBLE_SPEND, TWO_HEADS, FORK = "double_spend", "two_heads", "fork"
+DOUBLE_SPEND, TWO_HEADS, FORK, OMISSION = "double_spend", "two_heads", "fork", "omission"
 _FIELD = "evidence"
 # The last role in which a token is spent: a child.
 _LAST_ROLE = 2
@@ -102,10 +102,10 @@ class HeadConflict:
 
 
 def parse_evidence(raw: bytes) -> DoubleSpend | HeadConflict:
-    """Read a file of evidence.
+    """Read a file of evidence that the contract takes; it takes no omission.
 
     Raises:
-        MalformedError: It is none, or has another shape.
+        MalformedError: It is none of these, or has another shape.
     """
     value = parse_json(raw)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
@@ -113,6 +113,8 @@ def parse_evidence(raw: bytes) -> DoubleSpend | HeadConflict:
     try:
         if value["kind"] == DOUBLE_SPEND:
             return _double_spend(value)
+        if value["kind"] == OMISSION:
+            raise MalformedError("kind", "is one that a contract takes", OMISSION)
         heads = [_head(one) for one in _list(value, "heads", 2)]
         fork = value["kind"] == FORK
         return HeadConflict(
