@@ -81,7 +81,8 @@ def test_an_item_tells_holder_events_and_their_state(
     assert told["status"] == "in_transit"
     assert told["holder"] == {"party": party, "name": "Maker", "path": maker.path}
     assert told["shipped_to"]["path"] == buyer.path
-    assert told["findings"] == []
+    # Shipped in January, and received by nobody since.
+    assert [one["code"] for one in told["findings"]] == ["OVERDUE_RECEIPT"]
     indexes = [result["logIndex"] for result in job["results"]]
     assert told["events"] == [
         {
