@@ -5,7 +5,9 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 import orjson
 
@@ -25,14 +27,17 @@ SUITES = {
     "growth": ("G11",),
     "gas": ("G12",),
     "validation": ("G14",),
+    "custody": ("G15", "G16"),
     "quoted": ("G1", "G5", "G13"),
 }
+# What `--quick` gives a suite: whether it works, not what anything costs.
+QUICK: dict[str, dict[str, Any]] = {"custody": {"sizes": (40, 120), "pairs": 2}}
 _MODULES = {"inclusion": "log", "appends": "log", "growth": "log"}
 _HEAD = "| goal | what / beside what | ratio (quartiles) | threshold | verdict | wall, note |"
 
 
-def chosen(names: Sequence[str]) -> list[Suite]:
-    """Return the suites of these names or goals, all without any.
+def chosen(names: Sequence[str], *, quick: bool = False) -> list[Suite]:
+    """Return the suites of these names or goals, all without any; quick ones are tiny.
 
     Raises:
         ValueError: A name that is neither.
@@ -42,8 +47,13 @@ def chosen(names: Sequence[str]) -> list[Suite]:
     if unknown:
         raise ValueError(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(SUITES)}")
     wanted = [name for name, goals in SUITES.items() if not names or {name, *goals} & set(names)]
+    suites = {
+        name: getattr(import_module(f"benchmarks.{_MODULES.get(name, name)}"), name)
+        for name in wanted
+    }
     return [
-        getattr(import_module(f"benchmarks.{_MODULES.get(name, name)}"), name) for name in wanted
+        partial(suite, **QUICK[name]) if quick and name in QUICK else suite
+        for name, suite in suites.items()
     ]
 
 
@@ -82,9 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"{', '.join(SUITES)} or a goal")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--check", action="store_true", help="exit 1 when a goal is not reached")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, of the suites that can")
     options = parser.parse_args(argv)
     try:
-        suites = chosen(options.names)
+        suites = chosen(options.names, quick=options.quick)
     except ValueError as error:
         parser.error(str(error))
     results = _run(suites, show=not options.json)
