@@ -2,26 +2,24 @@
 
 He holds the head key, the registrar's key, the storage key, the database as superuser and the
 wallet; he lacks the keys of partners and what was given out before. Each attack is in its strongest
-form: whatever he can derive or sign anew he does. docs/attacks.md is the same table, with what does
-not catch him: read it beside this one.
+form: whatever he can derive or sign anew he does. Each test also says what does not catch him, as
+docs/attacks.md does, where this table is with the tests' names.
 
-| attack | caught by |
+| he | and is caught by |
 |---|---|
 | edits an entry | verifier `signature`; audit `signature` |
-| edits it, under a key registered as the partner's | verifier `anchor`; contract; audit; fork |
-| omits an entry from a history | verifier `map` |
-| omits one from the log, and makes the log again | verifier `anchor`; contract; audit; fork |
+| edits one under his own key | verifier `anchor`; contract `InconsistentHead`; audit `anchor` |
+| omits an entry of a history | verifier `map` |
+| omits one of the log | verifier `anchor`; contract `InconsistentHead`; evidence `fork` |
 | reorders a history | verifier `inclusion` |
-| reorders the log, and makes it again | verifier `anchor`; contract; audit; fork |
-| forks from an anchored size | contract `StaleOldSize`, `InconsistentHead`; fork, also on chain |
-| back-dates an event | finding marked as backdated; the holder stays |
-| turns the clock back | the sequencer's rule; audit `clock` |
-| lets the clock stand still | the blocks of the anchors around the entry |
-| leaves an entry out of the map | audit `map`; fsck `map`; evidence of an omission |
-| leaves a revocation out of the map | audit `map`; fsck `map` |
-| restores a backup and goes on | worker's refusal; contract; audit `anchor`; fork |
-| serves two heads of one size | evidence of two heads, also on chain; verifier `anchor` |
-| logs a sale twice | sequencer; audit `results`; verifier `inclusion` |
+| reorders the log | verifier `anchor`; contract `InconsistentHead`; evidence `fork` |
+| forks from an anchored size | contract `StaleOldSize`, `InconsistentHead`; evidence `fork` |
+| back-dates an event | finding `DOUBLE_SHIP`, marked as `backdated` |
+| back-dates the log | audit `clock`; or made again: verifier `anchor`; evidence `fork` |
+| leaves an entry out of the map | audit `map`; fsck `map`; evidence `omission` |
+| restores a backup and goes on | worker `restored backup`; audit `anchor`; evidence `fork` |
+| serves two heads | evidence `two_heads`; verifier `anchor`; contract `NotGrowing` |
+| logs a sale twice | audit `results`; verifier `inclusion` |
 """
 
 import secrets
@@ -138,7 +136,9 @@ def test_a_log_made_again_is_not_the_anchored_one(stage: Stage, attack: str) -> 
     with pytest.raises(InvariantError, match="restored backup"):
         stage.worker(log).verify_not_behind()
     # Whoever was given a bundle before has the head that this log contradicts.
-    assert stage.verdict(stage.conflict(stage.held[-1], bundle, served=log)) is None
+    evidence = stage.conflict(stage.held[-1], bundle, served=log)
+    assert read(evidence)["kind"] == "fork"
+    assert stage.verdict(evidence) is None
 
 
 def test_a_partner_finds_the_key_that_it_never_asked_for(stage: Stage) -> None:
@@ -254,6 +254,7 @@ def test_two_heads_that_differ_in_the_map_alone_convict_the_log(stage: Stage) ->
             replace(anchored, map_root=other.map_root, signature=other.signature)
         )
     evidence = stage.conflict(as_signed(anchored), other, served=stage.node)
+    assert read(evidence)["kind"] == "two_heads"
     assert stage.verdict(evidence) is None
     assert stage.convicted_on_chain(evidence)
 
@@ -332,11 +333,13 @@ def test_an_entry_left_out_of_the_map_is_evidence_of_an_omission(stage: Stage) -
     assert stage.verdict(short) is None
     shown = {one["index"] for one in read(short)["events"]}
     assert sale not in shown
+    # Custody is of before, too: it was made while the row was hidden.
     assert "map" in stage.audit()
     assert "map" in stage.fsck()
     # The buyer to whom the pack was sold has a disclosure of its sale.
     disclosure = stage.node.discloser().disclose(str(sale), [], [CASE])
     evidence = omission(disclosure, short, tree_of(stage.node))
+    assert read(evidence)["kind"] == "omission"
     assert stage.verdict(evidence) is None
     assert read(evidence)["omitted"]["index"] == sale
 
@@ -380,7 +383,9 @@ def test_a_restored_backup_that_goes_on_is_refused_and_convicts(stage: Stage) ->
     assert stage.audit(log) == {"anchor"}
     # Not caught by fsck: the restored tables fit each other.
     assert stage.fsck(log) == set()
-    assert stage.verdict(stage.conflict(stage.held[-1], as_signed(head), served=log)) is None
+    evidence = stage.conflict(stage.held[-1], as_signed(head), served=log)
+    assert read(evidence)["kind"] == "fork"
+    assert stage.verdict(evidence) is None
 
 
 # -- logs twice ----------------------------------------------------------------------------------
