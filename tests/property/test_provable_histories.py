@@ -18,6 +18,7 @@ from ledger.core.errors import (
     NotFoundError,
     NotPermittedError,
 )
+from ledger.core.identifiers import item_key, key_key
 from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import parse_json
 from tests.fakes.memory_log import MemoryLog
@@ -166,6 +167,79 @@ def test_a_bundle_of_one_item_proves_no_other(
     if not bundle["containers"]:
         del bundle["containers"]
     assert refused(bundle)
+
+
+def signer_keys(event: Bundle) -> set[str]:
+    """Keys of the map of the party and the address that sign an event."""
+    entry = decode_event(bytes.fromhex(event["entry"]))
+    return {entry.party.hex(), key_key(entry.signer).hex()}
+
+
+def joined(bundle: Bundle, foreign: Bundle, taken: Bundle) -> None:
+    """Put an entry of another history into this one, with all that speaks for its signer."""
+    wanted = signer_keys(taken) - {chain["key"] for chain in bundle["chains"]}
+    chains = [chain for chain in foreign["chains"] if chain["key"] in wanted]
+    indexes = {index for chain in chains for index in chain["indexes"]}
+    known = {one["index"] for one in bundle["facts"]}
+    facts = [one for one in foreign["facts"] if one["index"] in indexes - known]
+    bundle["chains"] = sorted([*bundle["chains"], *chains], key=lambda one: one["key"])
+    bundle["facts"] = sorted([*bundle["facts"], *facts], key=lambda one: one["index"])
+    bundle["events"] = sorted([*bundle["events"], taken], key=lambda one: one["index"])
+    outside = [one for one in bundle.pop("outside", ()) if one["index"] != taken["index"]]
+    bundle |= {"outside": outside} if outside else {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_an_entry_of_another_item_never_joins_a_history(
+    told: list[tuple[int, dict[str, JsonValue]]], data: st.DataObject
+) -> None:
+    """It is truly signed and logged, and comes with the facts and chains of its signer."""
+    log, things = traded(told), named(told)
+    assume(len(things) > 1)
+    mine, other = data.draw(st.permutations(things))[:2]
+    bundle, foreign = read(log.prove(mine)), read(log.prove(other))
+    known = {one["index"] for one in bundle["events"]}
+    others = [one for one in foreign["events"] if one["index"] not in known]
+    assume(others)
+    taken = dict(data.draw(st.sampled_from(others)))
+    relabelled = [{**one, "item": bundle["item"]} for one in taken["items"][:1]]
+    taken["items"] = data.draw(st.sampled_from([taken["items"], relabelled, []]), label="items")
+    joined(bundle, foreign, taken)
+    if data.draw(st.booleans(), label="in the item's chain"):
+        item = item_key(bundle["item"]).hex()
+        (chain,) = (one for one in bundle["chains"] if one["key"] == item)
+        chain["indexes"] = sorted({*chain["indexes"], taken["index"]})
+    assert refused(bundle) in {"map", "items", "scope"}
+
+
+MEMBERS = ("containers", "chains", "facts", "events", "outside", "head")
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), st.data())
+def test_a_mixture_of_two_bundles_verifies_only_where_it_is_one_of_them(
+    told: list[tuple[int, dict[str, JsonValue]]], data: st.DataObject
+) -> None:
+    """Each member is of the one, of the other, or of the one under the names of the other."""
+    log, things = traded(told), named(told)
+    assume(len(things) > 1)
+    one, other = (read(log.prove(thing)) for thing in data.draw(st.permutations(things))[:2])
+    assume(one["item"] != other["item"])
+    names = [(one["item"], other["item"])]
+    names += [(item_key(old).hex(), item_key(new).hex()) for old, new in names]
+    renamed = canonical_json(one).decode()
+    for old, new in names:
+        renamed = renamed.replace(old, new)
+    sources = [one, other, read(renamed.encode())]
+    mixed = {"format": one["format"], "item": other["item"]}
+    for name in MEMBERS:
+        source = data.draw(st.sampled_from(sources), label=name)
+        mixed |= {name: source[name]} if name in source else {}
+    if mixed == other:
+        verified(canonical_json(mixed))
+    else:
+        assert refused(mixed)
 
 
 def test_what_a_container_did_before_the_item_came_shows_where_it_was() -> None:
