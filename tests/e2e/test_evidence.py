@@ -118,5 +118,8 @@ def test_honest_heads_are_no_evidence(running: Run, tmp_path: Path) -> None:
         assert running("prove", item, "-o", str(files[-1])).returncode == 0
     done = running("evidence", "--heads", *map(str, files))
     assert (done.returncode, b"contradict" in done.stderr) == (1, True), done.stderr
+    done = running("evidence", "--omission", *map(str, files))
+    assert (done.returncode, b"its history lacks" in done.stderr) == (1, True), done.stderr
+    assert running("evidence", PATH, "--omission", *map(str, files)).returncode == 2
     assert running("evidence").returncode == 2
     assert running("evidence", PATH, "--heads", *map(str, files)).returncode == 2
