@@ -162,7 +162,8 @@ def _hashed(stand: Stand) -> list[bytes]:
         return hasher(data)
 
     with stand.ground.node.engine.connect() as connection:
-        row = connection.execute(text("SELECT sequenced, map_size FROM log_state, map_state")).one()
+        query = "SELECT sequenced, map_size, map_root FROM log_state, map_state"
+        row = connection.execute(text(query)).one()
         start, end = row.map_size, min(row.sequenced, row.map_size + BATCH)
         tables, steps = MapTables(connection), dict[bytes, list[tuple[int, bytes]]]()
         for index, key in tables.named(start, end):
@@ -170,7 +171,7 @@ def _hashed(stand: Stand) -> list[bytes]:
         pages = map_pages.load_pages(tables.pages, steps)
         item_map._sha256 = noted  # type: ignore[assignment] # noqa: SLF001
         try:
-            map_pages.update_pages(pages, steps)
+            map_pages.update_pages(pages, steps, row.map_root)
         finally:
             item_map._sha256 = hasher  # noqa: SLF001
     return hashed

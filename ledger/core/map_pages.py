@@ -128,17 +128,29 @@ def _prefix(key: bytes, depth: int) -> bytes:
     return bytes([nibble(key, at) for at in range(depth)])
 
 
-def update_pages(pages: Pages, steps: Mapping[bytes, Sequence[Step]]) -> Changes:
-    """Take steps into a map whose pages on their paths are given; pure, so it may run anywhere."""
-    return update_part(pages, steps, ROOT)[0]
+def update_pages(pages: Pages, steps: Mapping[bytes, Sequence[Step]], root: bytes) -> Changes:
+    """Take steps into a map whose pages on their paths are given; pure, so it may run anywhere.
+
+    Attack: a row of the store that is lost or altered, on the path of a key that is touched next,
+    would go into the root that is signed. So what is loaded is hashed again, from root down.
+
+    Raises:
+        InvariantError: The pages are not those of the map of that root.
+    """
+    update = _Update(pages, steps)
+    update.changes.root = update.page(ROOT, sorted(steps), root).node
+    return update.changes
 
 
 def update_part(
     pages: Pages, steps: Mapping[bytes, Sequence[Step]], prefix: bytes
 ) -> tuple[Changes, Subtree]:
-    """Take steps into the part of a map below prefix, and return what it stands for too."""
+    """Take steps into the part of a map below prefix, and return what it stands for too.
+
+    For pages that the caller has made from the entries itself: nothing is hashed again.
+    """
     update = _Update(pages, steps)
-    subtree = update.page(prefix, sorted(steps))
+    subtree = update.page(prefix, sorted(steps), None)
     update.changes.root = subtree.node
     return update.changes, subtree
 
@@ -150,21 +162,33 @@ class _Update:
         self._pages, self._steps = pages, steps
         self.changes = Changes()
 
-    def page(self, prefix: bytes, keys: Sequence[bytes]) -> Subtree:
-        """Take the steps of sorted keys into the page of a prefix; return its subtree."""
+    def page(self, prefix: bytes, keys: Sequence[bytes], node: bytes | None) -> Subtree:
+        """Take the steps of sorted keys into the page of a prefix; return its subtree.
+
+        `node` is what the page stands for before; None when it is taken as it is.
+        """
         page = self._pages.get(prefix)
-        if page is None and prefix == ROOT:
-            page = tile([EMPTY] * SLOTS)
-        if page is None or not is_tile(page):
-            entries = [] if page is None else bucket_entries(page)
-            for key in keys:
-                self._extend(entries, key)
-            return self._place(prefix, entries)
+        if page is None:
+            page = tile([EMPTY] * SLOTS) if prefix == ROOT else _BUCKET
+        if not is_tile(page):
+            return self._bucket(prefix, keys, bucket_entries(page), node)
         slots, depth = tile_slots(page), len(prefix)
+        if node is not None and tile_root(slots).node != node:
+            raise _bent(prefix)
         for slot, group in groupby(keys, lambda key: nibble(key, depth)):
-            slots[slot] = self.page(prefix + bytes([slot]), list(group))
+            below = None if node is None else slots[slot].node
+            slots[slot] = self.page(prefix + bytes([slot]), list(group), below)
         self.changes.pages[prefix] = tile(slots)
         return tile_root(slots)
+
+    def _bucket(
+        self, prefix: bytes, keys: Sequence[bytes], entries: list[bytes], node: bytes | None
+    ) -> Subtree:
+        if node is not None:
+            _verify_bucket(prefix, keys, entries, node)
+        for key in keys:
+            self._extend(entries, key)
+        return self._place(prefix, entries)
 
     def _extend(self, entries: list[bytes], key: bytes) -> None:
         steps = self._steps[key]
@@ -190,6 +214,33 @@ class _Update:
             slots[slot] = self._place(prefix + bytes([slot]), list(group))
         self.changes.pages[prefix] = tile(slots)
         return tile_root(slots)
+
+
+def _verify_bucket(
+    prefix: bytes, keys: Sequence[bytes], entries: Sequence[bytes], node: bytes
+) -> None:
+    """Raise unless a bucket is what its tile says, as far as keys depend on it.
+
+    The node holds leaves alone, so what a key goes on from is hashed to its leaf: its own entry, or
+    beside a new key the two neighbours. A bent key with an old leaf stands next to the right one.
+    """
+    whole = all(len(entry) == _ENTRY for entry in entries)
+    if not whole or _bucket_root(entries, len(prefix)).node != node:
+        raise _bent(prefix)
+    for key in keys:
+        at = bisect_left(entries, key)
+        found = at < len(entries) and entries[at][:_KEY] == key
+        for one in entries[at : at + 1] if found else entries[max(at - 1, 0) : at + 1]:
+            value = chain_value(int.from_bytes(one[_KEY:_COUNT]), one[_COUNT:_HEAD])
+            if map_leaf(one[:_KEY], value) != one[_HEAD:]:
+                raise _bent(prefix)
+
+
+def _bent(prefix: bytes) -> InvariantError:
+    name = "".join(f"{one:x}" for one in prefix)
+    return InvariantError(
+        f"page {name or 'root'} of the item map is missing or altered: run unbroken fsck"
+    )
 
 
 def _bucket_root(entries: Sequence[bytes], depth: int) -> Subtree:

@@ -114,12 +114,11 @@ def _remake_map(transaction: IntegrationTransaction, size: int) -> None:
     """Forget the map, and integrate it again, with the versions that heads are served from."""
     item_map = transaction.item_map()
     served = item_map.clear()
-    start = 0
     for end in sorted({*served, *range(MAX_LEAVES, size, MAX_LEAVES), size}):
-        if start < end:
-            leaves = transaction.leaf_hashes(start, end)
-            MapIntegration(item_map, start, end, leaves).finish()
-        start = end
+        state = transaction.state()
+        if state.map_size < end:
+            leaves = transaction.leaf_hashes(state.map_size, end)
+            MapIntegration(item_map, state, end, leaves).finish()
 
 
 class _TreeCheck:

@@ -65,7 +65,7 @@ class Integrator:
         if start >= stop:
             return None
         known = leaves if start == state.integrated else transaction.leaf_hashes(start, stop)
-        return MapIntegration(transaction.item_map(), start, stop, known, self.pool)
+        return MapIntegration(transaction.item_map(), state, stop, known, self.pool)
 
     def _custody(self, transaction: IntegrationTransaction, state: LogState, end: int) -> int:
         """Evaluate custody and cases; return how many items it did that no entry touched."""

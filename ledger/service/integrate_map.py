@@ -8,6 +8,7 @@ from functools import partial
 from ledger.core.entries import decode_fact
 from ledger.core.item_map import Step, erased_index, fact_keys
 from ledger.core.map_pages import Changes, load_pages, update_pages
+from ledger.service.integration_ports import LogState
 from ledger.service.map_ports import MapTransaction
 
 # Keys from which another process is worth its while: its bytes take a tenth of its hashing.
@@ -21,25 +22,26 @@ class MapIntegration:
     """
 
     def __init__(
-        self, transaction: MapTransaction, start: int, end: int, leaves: Sequence[bytes],
+        self, transaction: MapTransaction, state: LogState, end: int, leaves: Sequence[bytes],
         pool: Executor | None = None,
     ) -> None:  # fmt: skip
-        """Read chains and pages of what entries [start, end) name, and begin to hash.
+        """Read chains and pages of what the entries up to end name, and begin to hash.
 
         Args:
             transaction: The map's part of the integration transaction.
-            start: Where the map is.
+            state: Where the map is, and its root there.
             end: Where it will be.
             leaves: Leaf hashes of the entries.
             pool: Hashes large batches in another process.
         """
+        start = state.map_size
         self.entries = end - start
         self._transaction, self._end = transaction, end
         transaction.lock()
         self._facts = _fact_steps(transaction, start, end)
         steps = _steps(transaction, start, end, leaves, self._facts)
         pages = load_pages(transaction.pages, steps)
-        self._here: Callable[[], Changes] = partial(update_pages, pages, steps)
+        self._here: Callable[[], Changes] = partial(update_pages, pages, steps, state.map_root)
         self._there: Future[Changes] | None = None
         if pool is not None and len(steps) >= SHARED_KEYS:
             with suppress(BrokenExecutor):

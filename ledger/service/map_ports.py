@@ -20,7 +20,7 @@ class MapPath:
 
 
 class MapReader(Protocol):
-    """The item map as it was at a published head, not older than the greatest final one."""
+    """The item map as it was at a published head, not older than the last but one final one."""
 
     def chain(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
         """Return (log index, leaf hash) of every entry below size that the map function gives key.

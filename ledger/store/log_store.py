@@ -147,7 +147,7 @@ class SqlLogStore:
     def add_head(self, head: Head) -> bool:
         """Publish a head; the same one again changes nothing. Tell whether it is published.
 
-        It is not when integration has left its size meanwhile.
+        It is not when integration has left its size meanwhile, or a repair has made the map anew.
 
         Raises:
             InvariantError: Its size is published with other roots.
@@ -156,8 +156,8 @@ class SqlLogStore:
         stored = select(t.heads.c.root, t.heads.c.map_root).where(t.heads.c.size == head.size)
         with self._engine.begin() as connection:
             # Waits for an integration that is under way, and keeps the next one waiting.
-            size = connection.scalar(select(map_state.c.map_size).with_for_update(read=True))
-            if size == head.size:
+            now = select(map_state.c.map_size, map_state.c.map_root).with_for_update(read=True)
+            if tuple(connection.execute(now).one()) == (head.size, head.map_root):
                 connection.execute(upsert(t.heads).values(values).on_conflict_do_nothing())
             row = connection.execute(stored).one_or_none()
         if row is not None and tuple(row) != (head.root, head.map_root):

@@ -41,16 +41,23 @@ _STEPS = """
     ) ORDER BY log_index
 """
 # One final head more than the greatest: a proof may have begun before that became final.
-_SWEPT = """
-    WITH passed AS (
-        SELECT DISTINCT size FROM anchors WHERE state = 'final' ORDER BY size DESC LIMIT 1 OFFSET 1
-    ), gone AS (
+_PASSED = """
+    SELECT DISTINCT size FROM anchors WHERE state = 'final' ORDER BY size DESC LIMIT 1 OFFSET 1
+"""
+_SWEPT = f"""
+    WITH passed AS ({_PASSED}), gone AS (
         DELETE FROM map_superseded WHERE (until, prefix) IN (
             SELECT until, prefix FROM map_superseded WHERE until <= (SELECT size FROM passed)
             ORDER BY until, prefix LIMIT :most
         ) RETURNING prefix, size
     )
     DELETE FROM map_pages p USING gone WHERE p.prefix = gone.prefix AND p.size = gone.size
+"""  # noqa: S608 -- of texts above
+_AT_STATE = "SELECT map_root FROM map_state WHERE map_size = :size"
+# Heads that the map is served at.
+_SERVED = f"""
+    FROM heads WHERE map_root <> decode(repeat('00', 32), 'hex')
+    AND size >= coalesce(({_PASSED}), 0)
 """
 
 
@@ -230,28 +237,14 @@ def _kept_root(connection: Connection, size: int) -> bytes:
     Raises:
         NotFoundError: It is neither the newest version nor that of a head that is served.
     """
-    row = connection.execute(
-        text(
-            "SELECT map_root FROM map_state WHERE map_size = :size"
-            " UNION ALL SELECT map_root FROM heads WHERE size = :size"
-            " AND map_root <> decode(repeat('00', 32), 'hex') AND size >= coalesce("
-            "  (SELECT max(size) FROM anchors WHERE state = 'final'), 0) LIMIT 1"
-        ),
-        {"size": size},
-    ).one_or_none()
+    query = f"{_AT_STATE} UNION ALL SELECT map_root {_SERVED} AND size = :size LIMIT 1"
+    row = connection.execute(text(query), {"size": size}).one_or_none()
     if row is None:
         raise NotFoundError(f"the item map at size {size} is not kept")
     return bytes(row.map_root)
 
 
 def kept_sizes(connection: Connection) -> Sequence[int]:
-    """Return the sizes of the heads that the map is served at: from the greatest final one up."""
-    return list(
-        connection.scalars(
-            text(
-                "SELECT size FROM heads WHERE map_root <> decode(repeat('00', 32), 'hex')"
-                " AND size >= coalesce((SELECT max(size) FROM anchors WHERE state = 'final'), 0)"
-                " ORDER BY size"
-            )
-        )
-    )
+    """Return the sizes of the heads that the map is served at: from the last final but one up."""
+    query = f"SELECT size {_SERVED} ORDER BY size"
+    return list(connection.scalars(text(query)))

@@ -8,13 +8,15 @@ from sqlalchemy import text
 from unbroken_verifier.item_map import verify_absence, verify_membership
 
 from ledger.core.entries import Z
-from ledger.core.errors import NotFoundError
+from ledger.core.errors import InvariantError, NotFoundError
 from ledger.core.identifiers import item_key, key_key
 from ledger.core.item_map import value_of
 from ledger.core.signatures import address_of
 from ledger.service import integrate
+from ledger.service.fsck import Fsck
 from ledger.service.map_ports import MapPath
 from ledger.service.ports import Head
+from ledger.store.audit_store import open_audit_store
 from ledger.store.map_store import SqlMapStore
 from tests.fakes.chain import FakeChain
 from tests.fault.plant import Plant, Process
@@ -99,18 +101,21 @@ def test_versions_go_when_two_final_heads_have_passed_them(plant: Plant, chain: 
     plant.mine = lambda: chain.mine(3)
     process = Process(plant)
     old = round_of(process, plant, 1)
-    store, keys = SqlMapStore(process.engine), named_keys(process)
+    store, keys, finals = SqlMapStore(process.engine), named_keys(process), []
     for _ in range(2):
         plant.take_in()
         plant.settle(process)
         final = process.log.last_head()
         assert final is not None
-        verify_paths(store, keys, final)
+        finals.append(final)
+        # A proof may have begun at the one before.
+        for one in finals:
+            verify_paths(store, keys, one)
     with pytest.raises(NotFoundError, match=f"size {old.size} is not kept"):
         store.paths(keys, old.size)
     head = round_of(process, plant, 2)
-    verify_paths(store, keys, final)
-    verify_paths(store, keys, head)
+    for one in (*finals, head):
+        verify_paths(store, keys, one)
     oldest = rows(process, "SELECT min(until) AS until FROM map_superseded")[0].until
     assert oldest > old.size
     # What holds at no served head is gone: one version a page, and those that are listed.
@@ -190,5 +195,62 @@ def test_no_head_is_published_of_a_size_that_integration_has_left(plant: Plant) 
     assert rows(process, f"SELECT * FROM heads WHERE size = {state.integrated}") == []  # noqa: S608
     publisher.note_signer = signer
     head = publisher.run(at_ms=2)
+    assert head is not None
+    verify_paths(SqlMapStore(process.engine), named_keys(process), head)
+
+
+def repair(process: Process) -> None:
+    url = process.plant.database_url
+    Fsck(open_store=lambda snapshot: open_audit_store(url, snapshot), log=process.log).repair()
+
+
+def test_no_head_is_published_of_a_map_that_a_repair_has_made_anew(plant: Plant) -> None:
+    """Signed over the root of bent pages, while fsck brings the right one back at that size."""
+    process, other = Process(plant), Process(plant)
+    plant.take_in()
+    process.sequencer().run(at_ms=1)
+    process.integrator().run()
+    publisher = process.publisher()
+    with process.engine.begin() as connection:
+        connection.execute(text("UPDATE map_state SET map_root = sha256('x')"))
+
+    class Late:
+        """The checkpoint key, while an operator repairs."""
+
+        def sign(self, message: bytes, /) -> bytes:
+            repair(other)
+            return signer.sign(message)
+
+    signer, publisher.note_signer = publisher.note_signer, Late()
+    assert publisher.run(at_ms=1) is None
+    assert rows(process, "SELECT * FROM heads") == []
+    publisher.note_signer = signer
+    head = publisher.run(at_ms=2)
+    assert head is not None
+    verify_paths(SqlMapStore(process.engine), named_keys(process), head)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM map_pages WHERE prefix <> ''",
+        "UPDATE map_pages SET page = set_byte(page, 80, get_byte(page, 80) # 1) WHERE prefix <> ''",
+        "UPDATE map_state SET map_root = sha256('x')",
+    ],
+)
+def test_a_damaged_map_stops_the_worker_before_it_signs(plant: Plant, damage: str) -> None:
+    process = Process(plant)
+    head = round_of(process, plant, 1)
+    with process.engine.begin() as connection:
+        connection.execute(text(damage))
+    plant.take_in()
+    process.sequencer().run(at_ms=2)
+    with pytest.raises(InvariantError, match="run unbroken fsck"):
+        process.integrator().run()
+    assert process.log.state().integrated == head.size
+    process = Process(plant)
+    repair(process)
+    process.integrator().run()
+    head = process.publisher().run(at_ms=3)
     assert head is not None
     verify_paths(SqlMapStore(process.engine), named_keys(process), head)

@@ -114,7 +114,7 @@ def _verify_map(connection: Connection, leaves: list[bytes]) -> None:
             index, key = named.popleft()
             steps.setdefault(key, []).append((index, leaves[index]))
             chains.setdefault(key, []).append((index, leaves[index]))
-        changes = update_pages(built, steps)
+        changes = update_pages(built, steps, root)
         built |= changes.pages
         root = changes.root
         assert map_root == root != Z

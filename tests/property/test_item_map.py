@@ -51,7 +51,7 @@ class Store:
         return {one: self.pages[one] for one in prefixes if one in self.pages}
 
     def take(self, steps: dict[bytes, list[tuple[int, bytes]]]) -> None:
-        changes = update_pages(load_pages(self.read, steps), steps)
+        changes = update_pages(load_pages(self.read, steps), steps, self.root)
         self.pages |= changes.pages
         self.keys += changes.new_keys
         self.root = changes.root

@@ -30,6 +30,8 @@ from ledger.core.map_pages import (
     bucket_entries,
     is_tile,
     load_for_paths,
+    load_pages,
+    nibble,
     path_of,
     update_pages,
 )
@@ -111,7 +113,7 @@ def number_key(number: int) -> bytes:
 
 def pages_of(keys: Collection[bytes]) -> tuple[dict[bytes, bytes], bytes]:
     """A map with one step for each key, integrated at once."""
-    changes = update_pages({}, {key: [(1, bytes(32))] for key in keys})
+    changes = update_pages({}, {key: [(1, bytes(32))] for key in keys}, Z)
     return changes.pages, changes.root
 
 
@@ -139,7 +141,7 @@ def test_keys_that_differ_in_their_last_bit_only_still_have_paths() -> None:
 
 def test_an_empty_map_has_the_root_that_says_no_map() -> None:
     assert map_root({}) == Z
-    assert update_pages({}, {}).root == Z
+    assert update_pages({}, {}, Z).root == Z
     assert path_of({}, number_key(1), Z) == map_proof({}, number_key(1)) == ((), None)
 
 
@@ -154,3 +156,59 @@ def test_a_bent_page_serves_no_path() -> None:
     for damaged in (bent, missing):
         with pytest.raises(InvariantError, match="another root"):
             path_of(damaged, key, root)
+
+
+def bent_at(page: bytes, place: int) -> bytes:
+    return page[:place] + bytes([page[place] ^ 1]) + page[place + 1 :]
+
+
+def prefix_of(key: bytes, depth: int) -> bytes:
+    return bytes(nibble(key, at) for at in range(depth))
+
+
+def ways_to_damage(pages: dict[bytes, bytes], key: bytes) -> dict[str, dict[bytes, bytes]]:
+    """What can be lost or altered of the pages on the path of a key that the map has."""
+    path = [one for one in pages if is_tile(pages[one]) and one == prefix_of(key, len(one))]
+    bucket = next(one for one in pages if key in pages[one])
+    tile = max(path, key=len)
+    at = pages[bucket].index(key)
+    damaged = {
+        "the bucket is lost": {k: v for k, v in pages.items() if k != bucket},
+        "a tile is lost": {k: v for k, v in pages.items() if k != tile},
+        "the root is lost": {k: v for k, v in pages.items() if k != ROOT},
+        "an entry is lost": pages | {bucket: pages[bucket][:at] + pages[bucket][at + 104 :]},
+        "an entry is cut short": pages | {bucket: pages[bucket][:-1]},
+    }
+    parts = {"key": 31, "count": 39, "head": 40, "leaf": 72}
+    for name, place in parts.items():
+        damaged[f"the {name} is bent"] = pages | {bucket: bent_at(pages[bucket], at + place)}
+    for one in (tile, ROOT):
+        damaged[f"tile {one.hex()} is bent"] = pages | {one: bent_at(pages[one], 40)}
+    return damaged
+
+
+ALIKE = [b"\x12" + number_key(i)[1:] for i in range(BUCKET_KEYS + 9)]
+MAPPED = [*ALIKE, *map(number_key, range(200))]
+DAMAGE = ways_to_damage(pages_of(MAPPED)[0], ALIKE[3])
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_nothing_is_taken_into_damaged_pages(what: str) -> None:
+    """A row of the store lost or altered before an integration must not reach a signed root."""
+    pages, root = pages_of(MAPPED)
+    step = {ALIKE[3]: [(9, bytes(32))]}
+    assert update_pages(pages, step, root).new_keys == 0
+    with pytest.raises(InvariantError, match="run unbroken fsck"):
+        update_pages(load_pages(lambda asked: reading(DAMAGE[what], asked), step), step, root)
+
+
+def reading(pages: dict[bytes, bytes], asked: Collection[bytes]) -> dict[bytes, bytes]:
+    return {one: pages[one] for one in asked if one in pages}
+
+
+def test_nothing_is_taken_into_the_pages_of_another_map() -> None:
+    pages, root = pages_of(MAPPED)
+    _, other = pages_of(MAPPED[1:])
+    assert other != root
+    with pytest.raises(InvariantError, match="page root"):
+        update_pages(pages, {ALIKE[3]: [(9, bytes(32))]}, other)
