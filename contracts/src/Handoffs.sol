@@ -46,6 +46,9 @@ library Handoffs {
     function isHandoff(bytes calldata entry) internal pure returns (bool) {
         if (entry.length != _LENGTH || bytes6(entry[0:6]) != _HEAD) return false;
         if (uint8(entry[6]) > _FLAGS || entry[7] != 0) return false;
+        // A party signs for itself alone: an entry for another one is in no log.
+        bytes32 party = bytes32(entry[36:68]);
+        if (party == 0 || party != bytes32(entry[68:100])) return false;
         // A handoff refers to nothing, has at least one row, and here names at least one item.
         if (bytes32(entry[164:196]) != 0 || bytes4(entry[196:200]) == 0) return false;
         return toOwner(entry) != 0 && bytes4(entry[232:236]) != 0;

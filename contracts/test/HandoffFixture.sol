@@ -31,6 +31,8 @@ abstract contract HandoffFixture is LogFixture {
         uint32 position;
         uint32 rows;
         uint32 rowIndex;
+        bytes32 party;
+        bytes32 onBehalf;
     }
 
     function saleTo(bytes32 owner) internal pure returns (Sale memory) {
@@ -49,7 +51,9 @@ abstract contract HandoffFixture is LogFixture {
             entries: 1,
             position: 0,
             rows: 1,
-            rowIndex: 0
+            rowIndex: 0,
+            party: keccak256("party"),
+            onBehalf: keccak256("party")
         });
     }
 
@@ -83,9 +87,8 @@ abstract contract HandoffFixture is LogFixture {
     function entryOf(Sale memory sale, bytes32 itemsRoot) internal pure returns (bytes memory) {
         bytes memory head =
             abi.encodePacked("UBE1", uint8(1), sale.op, uint8(0), uint8(0), sale.time, sale.signer);
-        bytes memory parties = abi.encodePacked(
-            keccak256("party"), keccak256("party"), sale.toOwner, bytes32(0), bytes32(0)
-        );
+        bytes memory parties =
+            abi.encodePacked(sale.party, sale.onBehalf, sale.toOwner, bytes32(0), bytes32(0));
         return bytes.concat(
             head, parties, abi.encodePacked(uint32(1), keccak256("rows"), sale.rows, itemsRoot)
         );

@@ -108,6 +108,17 @@ contract UnbrokenEvidenceTest is HandoffFixture {
         refuses(saleTo(BUYER), saleTo(0), second(IUnbrokenEvidence.NotAHandoff.selector));
     }
 
+    /// @dev Signed by its key, and yet in no log: a party signs for itself.
+    function test_anEntryForAnotherPartyOrForNoneConvictsNobody() public {
+        Sale memory sale = saleTo(OTHER);
+        sale.onBehalf = keccak256("another party");
+        refuses(saleTo(BUYER), sale, second(IUnbrokenEvidence.NotAHandoff.selector));
+        (sale.party, sale.onBehalf) = (0, 0);
+        refuses(saleTo(BUYER), sale, second(IUnbrokenEvidence.NotAHandoff.selector));
+        (sale.party, sale.onBehalf) = (0, keccak256("party"));
+        refuses(saleTo(BUYER), sale, second(IUnbrokenEvidence.NotAHandoff.selector));
+    }
+
     function test_anotherHomeConvictsNobody() public {
         Sale memory sale = saleTo(OTHER);
         sale.chainId = HOME_CHAIN + 1;

@@ -18,10 +18,13 @@ from ledger.chain.client import ChainClient
 from ledger.chain.devnet import dev_accounts
 from ledger.chain.errors import ContractRejectedError, NoContractError
 from ledger.chain.evidence_contract import EvidenceContract, deploy, deployed_code
+from ledger.core.eip712 import submission_digest
+from ledger.core.entries import entry_leaf_hash
 from ledger.core.errors import LedgerError
 from ledger.core.evidence_files import HeadConflict, SignedHead, parse_evidence
+from ledger.core.facts import LogIdentity
 from ledger.core.jcs import canonical_json
-from ledger.core.signatures import address_of
+from ledger.core.signatures import address_of, sign
 from tests.contracts import reference_tree
 from tests.contracts.anchored_log import MINED_WITHIN_S, NO_MAP, AnchoredLog
 from tests.sold_twice import SELLER, sold_twice
@@ -147,6 +150,39 @@ def test_one_handoff_twice_is_refused_by_both(evidence: EvidenceContract, log: A
     for one in original["handoffs"]:
         raw = canonical_json({**original, "handoffs": [one, one]})
         assert (verified(raw), accepted(evidence, raw)) == (False, False)
+
+
+def signed_anew(raw: bytes, identity: LogIdentity, change: Callable[[bytes], bytes]) -> bytes:
+    """The same evidence with the entry of the first sale changed, and validly signed."""
+    evidence: Json = json.loads(raw)
+    one = evidence["handoffs"][0]
+    entry, sent = change(bytes.fromhex(one["entry"])), one["submission"]
+    assert (sent["count"], sent["path"]) == (1, [])
+    digest = submission_digest(
+        identity.domain().separator(), identity.log_id(), entries_root=entry_leaf_hash(entry),
+        count=1, doc_hash=bytes.fromhex(sent["doc_hash"]), issued_at=sent["issued_at"],
+    )  # fmt: skip
+    one["entry"], sent["signature"] = entry.hex(), sign(SELLER.private_key, digest).hex()
+    return canonical_json(evidence)
+
+
+def test_what_no_log_takes_convicts_nobody(evidence: EvidenceContract, log: AnchoredLog) -> None:
+    """Signed by the key as it stands, and refused by both: each rule of an event entry."""
+    raw, other = sold_twice(log.identity), b"\x09" * 32
+    assert verified(signed_anew(raw, log.identity, lambda entry: entry))
+    assert accepted(evidence, signed_anew(raw, log.identity, lambda entry: entry))
+    changes = {
+        "flags": (6, b"\x04"), "reserved": (7, b"\x01"), "no party": (36, bytes(64)),
+        "party": (36, other), "on behalf": (68, other), "no one's": (68, bytes(32)),
+        "refers": (164, other), "no rows": (196, bytes(4)), "no items": (232, bytes(4)),
+    }  # fmt: skip
+    for what, (at, new) in changes.items():
+        changed = signed_anew(
+            raw,
+            log.identity,
+            lambda entry: entry[:at] + new + entry[at + len(new) :],  # noqa: B023
+        )
+        assert (verified(changed), accepted(evidence, changed)) == (False, False), what
 
 
 def head_of(log: AnchoredLog, leaves: list[bytes], key: bytes | None = None) -> SignedHead:
