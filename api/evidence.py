@@ -48,10 +48,14 @@ class NamedBy(BaseModel):
 
 
 class IncomingItem(BaseModel):
-    """What the log tells of one item: the party's own entries, and who gave it."""
+    """What the log tells of one item: the party's own entries, and who gave it.
+
+    `too_many`: there is more than an answer has room for; then neither is told.
+    """
 
     own: list[NamedBy]
     received: NamedBy | None = None
+    too_many: bool = False
 
 
 class IncomingHandoffs(BaseModel):
@@ -120,6 +124,8 @@ class EvidenceRoutes:
 
 
 def _item(known: Known, entries: dict[int, str]) -> dict[str, object]:
+    if known.too_many:
+        return {"own": [], "too_many": True}
     for one in (*known.own, *([known.received] if known.received else [])):
         if one.index not in entries:
             entries[one.index] = one.raw.hex()

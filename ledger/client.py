@@ -1,7 +1,7 @@
 """A partner's side of the HTTP interface: sign with `ledger.core.submission`, send, wait, fetch."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,6 +17,7 @@ from ledger.core.claiming import (
     asked_items,
     signed_events,
     told_entries,
+    untold_items,
 )
 from ledger.core.drafts import Draft, draft_events
 from ledger.core.entries import Address
@@ -186,23 +187,30 @@ class LedgerClient:
         if self._journal is None:
             return signed_events(drafts, signer.party, address)
         asked = asked_items(drafts) if claims else {}
-        told = list(self._told(signer.party, asked))
+        told, untold = self._told(signer.party, asked)
+        asked = {key: path for key, path in asked.items() if key not in untold}
         with self._journal.signing(identity.chain_id, identity.contract, signer.party) as pages:
             for one in told:
                 pages.learn(one.index, one.raw, one.names, is_own=one.is_own)
             return signed_events(drafts, signer.party, address, pages, asked, keep_going=keep_going)
 
-    def _told(self, party: bytes, asked: Mapping[bytes, str]) -> Iterator[ToldEntry]:
-        """Yield how a party came by items; nothing from a ledger that does not tell."""
-        keys = list(asked)
+    def _told(self, party: bytes, asked: Mapping[bytes, str]) -> tuple[list[ToldEntry], set[bytes]]:
+        """Return how a party came by items, and the items of which the ledger cannot tell all.
+
+        From a ledger that tells nothing of that kind, nothing.
+        """
+        keys, told, untold = list(asked), list[ToldEntry](), set[bytes]()
         for start in range(0, len(keys), ASKED_AT_ONCE):
             part = keys[start : start + ASKED_AT_ONCE]
             body = {"party": party.hex(), "items": [asked[key] for key in part]}
             try:
                 answer = self._request("POST", INCOMING, json=body)
             except NotFoundError:
-                return
-            yield from told_entries(answer.json(), party, part)
+                break
+            content = answer.json()
+            told += told_entries(content, party, part)
+            untold |= untold_items(content, part)
+        return told, untold
 
     def dry_run(self, document: bytes) -> dict[str, Any]:
         """Return verdict and findings of a document of which nothing is stored.

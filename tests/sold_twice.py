@@ -60,8 +60,10 @@ class Sold:
             )
         )
 
-    def item_entries(self, keys: Collection[bytes]) -> dict[bytes, list[ItemEntry]]:
-        raise NotImplementedError(keys)
+    def item_entries(
+        self, keys: Collection[bytes], most_each: int, most: int
+    ) -> dict[bytes, list[ItemEntry]]:
+        raise NotImplementedError(keys, most_each, most)
 
     def double_spend(self, item_key: bytes) -> tuple[int, int, bytes] | None:
         return (0, 1, hold_token(item_key, Z))

@@ -1,8 +1,8 @@
 """Claiming: the events of a document get tokens and entries, in their order (docs/spec/tokens.md).
 
 What is known of the items comes from the party's journal, and what the journal lacks from the
-ledger. The ledger is believed in what it tells, never in what is to be signed: a lie can take a
-claim away or have one refused, and a token that the journal knows as spent stays spent.
+ledger. What it tells decides from which handoff a token comes; the token itself is made here. A
+lie can take a claim away or have one refused; a token that the journal knows as spent stays spent.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +34,10 @@ class Pages(Protocol):
 
     def deeds(self, keys: Collection[bytes]) -> dict[bytes, list[Deed]]:
         """Return what is known about items, each in order of the log."""
+        ...
+
+    def taken(self, entry: EventEntry, names: Iterable[Named]) -> tuple[bytes, Deed] | None:
+        """Return the first item whose token party or key spent for another owner, and how."""
         ...
 
     def sign(
@@ -113,11 +117,15 @@ def _signed(
     if pages is None or draft.committed is None or draft.meaning is None:
         return sealed(draft, draft.entry(party, address, Z, {}), {})
     items = draft.committed.items
-    spends = pages.recorded(draft.digest)
-    if spends is None:
-        spends = claims.spends(draft.meaning.to_owner, items) if draft.spends else {}
+    recorded = pages.recorded(draft.digest)
+    spends = recorded or {}
+    if recorded is None and draft.spends:
+        spends = claims.spends(draft.meaning.to_owner, items)
     entry, label = draft.entry(party, address, Z, spends), draft.owner_path()
     names = [Named(i, one.item_key, one.role, spends.get(i, Z)) for i, one in enumerate(items)]
+    if recorded is None and (taken := pages.taken(entry, names)):
+        path = next(one.path for one in items if one.item_key == taken[0])
+        raise SpentTokenError(path, taken[1])
     pages.sign(entry, draft.digest, names, label)
     signed = sealed(draft, entry, spends)
     claims.note(entry, entry_leaf_hash(signed.entry), items, spends, label)
@@ -151,6 +159,21 @@ def told_entries(
         raise MalformedError(_FIELD, f"is what docs/spec/tokens.md says: {error!r}") from error
     for index, raw in sorted(entries.items()):
         yield _told(index, raw, names[index], party)
+
+
+def untold_items(told: Mapping[str, Any], keys: Sequence[bytes]) -> set[bytes]:
+    """Return the items of which the ledger says that it cannot tell all: nothing may be claimed.
+
+    Silence about what the party did is not the same as nothing done: the token may be spent.
+
+    Raises:
+        MalformedError: The answer has another shape.
+    """
+    try:
+        items = [item.get("too_many", False) for item in told.get("items", [])]
+    except (AttributeError, TypeError) as error:
+        raise MalformedError(_FIELD, f"is what docs/spec/tokens.md says: {error!r}") from error
+    return {key for key, too_many in zip(keys, items, strict=False) if too_many is not False}
 
 
 def _told(index: int, raw: bytes, names: list[Named], party: bytes) -> ToldEntry:

@@ -98,23 +98,22 @@ def voided_origin(leaf_hash: bytes) -> bytes:
     return hashlib.sha256(_VOID + leaf_hash).digest()
 
 
-def in_order(signed: Sequence[Deed], told: Sequence[Deed]) -> list[Deed]:
+def in_order(known: Iterable[Deed]) -> list[Deed]:
     """Return the deeds of one item in order of the log.
 
-    An entry that waits for its index, or never got one, stands behind the last that was signed
-    before it and has one.
+    An entry that waits for its index, or never got one, stands behind all that was known before
+    it was signed.
 
     Args:
-        signed: Own entries in the order in which they were signed here.
-        told: Entries that only the ledger told, each with its index.
+        known: Own and other parties' entries in the order in which they came to be known.
     """
-    placed: list[tuple[int, int, Deed]] = []
+    placed: list[tuple[int, bool, int, Deed]] = []
     last = -1
-    for number, deed in enumerate(signed):
+    for number, deed in enumerate(known):
         last = last if deed.index is None else max(last, deed.index)
-        placed.append((last if deed.index is None else deed.index, number, deed))
-    placed += [(-1 if deed.index is None else deed.index, -1, deed) for deed in told]
-    return [deed for _, _, deed in sorted(placed, key=lambda one: one[:2])]
+        place = last if deed.index is None else deed.index
+        placed.append((place, deed.index is None, number, deed))
+    return [deed for *_, deed in sorted(placed, key=lambda one: one[:3])]
 
 
 def voided_by(void: EventEntry, handoffs: Sequence[AnyLogged]) -> AnyLogged | None:
@@ -123,13 +122,13 @@ def voided_by(void: EventEntry, handoffs: Sequence[AnyLogged]) -> AnyLogged | No
     That which it refers to; else, of an error declaration, the last with the declaration's time
     and addressees; else the last.
     """
+    last_first = reversed(handoffs)
     if void.refers != Z:
-        alike = [one for one in handoffs if one.leaf_hash == void.refers]
-    elif void.flags & FLAG_ERROR_DECLARATION:
-        alike = [one for one in handoffs if _likeness(one.entry) == _likeness(void)]
-    else:
-        alike = list(handoffs)
-    return alike[-1] if alike else None
+        return next((one for one in last_first if one.leaf_hash == void.refers), None)
+    if void.flags & FLAG_ERROR_DECLARATION:
+        like = _likeness(void)
+        return next((one for one in last_first if _likeness(one.entry) == like), None)
+    return next(last_first, None)
 
 
 def _likeness(entry: EventEntry) -> tuple[int, bytes, bytes]:

@@ -52,8 +52,14 @@ class RetainedBody:
 class TokenStore(Protocol):
     """The log as tokens see it; every method sees the database at one instant."""
 
-    def item_entries(self, keys: Collection[bytes]) -> Mapping[bytes, list[ItemEntry]]:
-        """Return the event entries that name items, of each by index; absent: none."""
+    def item_entries(
+        self, keys: Collection[bytes], most_each: int, most: int
+    ) -> Mapping[bytes, list[ItemEntry]]:
+        """Return the event entries that name items, of each by index.
+
+        Absent: an item that more than most_each rows name; and, in the order of keys, those for
+        which no room was left when `most` rows were taken.
+        """
         ...
 
     def double_spend(self, item_key: bytes) -> tuple[int, int, bytes] | None:

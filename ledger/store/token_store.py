@@ -9,7 +9,7 @@ from ledger.core.entries import EventEntry, Z, decode_event
 from ledger.core.errors import NotFoundError
 from ledger.service.proof_ports import ProofRow
 from ledger.service.token_ports import Equivocation, ItemEntry, RetainedBody, RetainedRow
-from ledger.store.bulk import fetch_rows
+from ledger.store.bulk import IndexArray, KeyArray, fetch_rows
 
 # Bytes of an entry: op at 5, signer from 16, to_owner from 100. A token stands in no entry but a
 # HANDOFF to an owner (`committed_entries`). One pass over each token's handoffs, however many: the
@@ -65,6 +65,18 @@ STRAY_EQUIVOCATIONS = _spent_twice(
     " SELECT address, log_index, item_key FROM key_equivocations"
     " EXCEPT SELECT address, log_index, item_key FROM twice) invented LIMIT 100",
 )  # fmt: skip
+# An index-only look at no more rows of an item than it may have.
+_ROW_COUNTS = """
+    SELECT k.key, (SELECT count(*) FROM (
+        SELECT FROM item_rows WHERE item_key = k.key LIMIT %s) few)
+    FROM unnest(%s::bytea[]) WITH ORDINALITY AS k (key, place) ORDER BY k.place
+"""
+# Whether children are listed is one row's answer: an event may list a hundred thousand.
+_FAMILIES = """
+    SELECT p.log_index, array_agg(p.item_key), EXISTS (
+        SELECT FROM item_rows c WHERE c.log_index = p.log_index AND c.role = 2 OFFSET 0)
+    FROM item_rows p WHERE p.role = 1 AND p.log_index = ANY(%s) GROUP BY p.log_index
+"""
 _FIRST_EQUIVOCATIONS = text("""
     SELECT DISTINCT ON (address) address, log_index, item_key FROM key_equivocations
     WHERE address = ANY(:addresses) ORDER BY address, log_index, item_key
@@ -89,23 +101,29 @@ class SqlTokenStore:
         """Take an engine whose database is migrated."""
         self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
 
-    def item_entries(self, keys: Collection[bytes]) -> dict[bytes, list[ItemEntry]]:
-        """Return the event entries that name items, of each by index; absent: none."""
+    def item_entries(
+        self, keys: Collection[bytes], most_each: int, most: int
+    ) -> dict[bytes, list[ItemEntry]]:
+        """Return the event entries that name items, of each by index.
+
+        Absent: an item that more than most_each rows name; and, in the order of keys, those for
+        which no room was left when `most` rows were taken.
+        """
         with self._engine.connect() as connection:
+            found = _readable(connection, keys, most_each, most)
             rows = fetch_rows(
                 connection,
                 "SELECT item_key, log_index, role, spends FROM item_rows"
                 " WHERE item_key = ANY(%s) ORDER BY log_index, row_index",
-                list(keys),
+                KeyArray(found),
             )
             indexes = list({row[1] for row in rows})
             entries = _entries(connection, indexes)
             families = _families(connection, indexes)
-        found: dict[bytes, list[ItemEntry]] = {}
         for key, index, role, spends in rows:
             raw, leaf_hash, entry = entries[index]
             parents, lists_children = families.get(index, ((), False))
-            found.setdefault(key, []).append(
+            found[key].append(
                 ItemEntry(
                     index=index, raw=raw, leaf_hash=leaf_hash, entry=entry, role=role,
                     spends=spends or Z, parents=parents, lists_children=lists_children,
@@ -155,6 +173,17 @@ class SqlTokenStore:
             return sorted((Equivocation(*row) for row in rows), key=lambda one: one.log_index)
 
 
+def _readable(
+    connection: Connection, keys: Collection[bytes], most_each: int, most: int
+) -> dict[bytes, list[ItemEntry]]:
+    """Return the items whose entries can all be read, each with an empty list."""
+    found: dict[bytes, list[ItemEntry]] = {}
+    for key, count in fetch_rows(connection, _ROW_COUNTS, most_each + 1, KeyArray(keys)):
+        if count <= min(most_each, most):
+            found[key], most = [], most - count
+    return found
+
+
 def _entries(
     connection: Connection, indexes: Sequence[int]
 ) -> dict[int, tuple[bytes, bytes, EventEntry]]:
@@ -170,10 +199,5 @@ def _families(
     connection: Connection, indexes: Sequence[int]
 ) -> dict[int, tuple[tuple[bytes, ...], bool]]:
     """Return, for entries that name a parent, the parents and whether children are listed."""
-    rows: list[Any] = fetch_rows(
-        connection,
-        "SELECT log_index, array_agg(item_key) FILTER (WHERE role = 1), bool_or(role = 2)"
-        " FROM item_rows WHERE log_index = ANY(%s) GROUP BY log_index HAVING bool_or(role = 1)",
-        list(indexes),
-    )
+    rows: list[Any] = fetch_rows(connection, _FAMILIES, IndexArray(indexes))
     return {index: (tuple(parents), children) for index, parents, children in rows}

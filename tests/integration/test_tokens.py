@@ -18,6 +18,7 @@ from ledger.core.identifiers import item_key
 from ledger.core.signatures import address_of
 from ledger.core.tokens import SpentTokenError, hold_token
 from ledger.journal import Journal
+from ledger.service.incoming import MAX_OWN
 from ledger.worker import Worker
 from tests.integration.partners import (
     Partner,
@@ -282,6 +283,43 @@ def test_a_journal_that_is_behind_takes_up_what_it_missed(trade: Trade, partner:
     index = logged(trade.send(maker, again, journal="backup"))
     assert trade.tokens(index) != [None]
     assert not trade.proven(item)
+
+
+def test_where_the_ledger_cannot_tell_all_nothing_is_claimed(trade: Trade, partner: Make) -> None:
+    """An honest party with a journal that is lost, or behind, does not sign the token again."""
+    maker, item = partner("Maker"), new_item()
+    buyer, other, third = partner("Buyer"), partner("Other"), partner("Third")
+    trade.send(maker, commission(item), journal="backup")
+    trade.send(maker, ship(item, to=buyer), journal="lost")
+    seen = [
+        event(
+            action="OBSERVE",
+            bizStep="storing",
+            epcList=[item],
+            eventTime=f"2026-01-03T{10 + n // 60}:{n % 60:02}:00Z",
+        )
+        for n in range(MAX_OWN - 2)
+    ]
+    logged(trade.send(maker, *seen))
+    late = "2026-01-05T10:00:00Z"
+    with pytest.raises(SpentTokenError):
+        trade.send(maker, ship(item, to=other, at=late), journal="new")
+    trade.send(maker, void(ship(item, to=buyer), "2026-01-04T10:00:00Z"), journal="lost")
+    for journal, to in (("backup", other), ("newer", third)):
+        sold = logged(trade.send(maker, ship(item, to=to, at=late), journal=journal))
+        assert trade.tokens(sold) == [None]
+    assert not trade.proven(item)
+
+
+def test_one_key_of_two_parties_is_refused_a_second_owner(trade: Trade, partner: Make) -> None:
+    """One home, one journal: the evidence knows the key, whatever party it signed for."""
+    maker, second, item = partner("Maker"), partner("Second"), new_item()
+    buyer, other = partner("Buyer"), partner("Other")
+    trade.send(maker, commission(item), ship(item, to=buyer), journal="one")
+    twice = replace(second, signer=replace(second.signer, private_key=maker.signer.private_key))
+    both = [commission(item), ship(item, to=other, at="2026-01-03T10:00:00Z")]
+    with pytest.raises(SpentTokenError, match=buyer.path):
+        trade.send(twice, *both, journal="one")
 
 
 def test_pallets_have_tokens_of_their_own(trade: Trade, partner: Make) -> None:

@@ -8,6 +8,7 @@ import httpx
 
 from ledger.bootstrap import Node
 from ledger.core.identifiers import item_key
+from ledger.store.token_store import SqlTokenStore
 from ledger.worker import Worker
 from tests.integration.partners import Partner, commission, new_item, path_of, ship
 from tests.integration.test_tokens import Trade, logged
@@ -35,3 +36,12 @@ def test_five_thousand_packs_in_one_event(
     told = known.known(buyer.signer.party, [item_key(path_of(one)) for one in items])
     assert time.thread_time() - before < CPU_LIMIT_S
     assert all(one.received is not None and one.received.index == index for one in told)
+    store = SqlTokenStore(node.engine)
+    keys = [item_key(path_of(one)) for one in items]
+    rows = 2 * PACKS  # each was made and sold
+    assert {len(one) for one in store.item_entries(keys, 2, rows).values()} == {2}
+    assert len(store.item_entries(keys, 2, rows)) == PACKS
+    # Of what is too much there is nothing, and no part of it.
+    assert store.item_entries(keys, 1, rows) == {}
+    assert list(store.item_entries(keys, 2, 5)) == keys[:2]
+    assert store.item_entries([bytes(32)], 0, 0) == {bytes(32): []}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger.core.claiming import asked_items, signed_events, told_entries
+from ledger.core.claiming import asked_items, signed_events, told_entries, untold_items
 from ledger.core.drafts import draft_events
 from ledger.core.entries import Address, EventEntry, Op, Z, decode_event
 from ledger.core.errors import MalformedError
@@ -80,6 +80,22 @@ def test_an_answer_of_another_shape_is_refused(damage: Any) -> None:  # noqa: AN
     damage(told)
     with pytest.raises(MalformedError):
         list(told_entries(told, US, [KEY]))
+
+
+def test_an_item_of_which_not_all_is_told_is_no_untouched_one() -> None:
+    other = b"\x0c" * 32
+    told = {"entries": [], "items": [{"own": [], "too_many": True}, {"own": []}]}
+    assert untold_items(told, [KEY, other]) == {KEY}
+    assert list(told_entries(told, US, [KEY, other])) == []
+    assert untold_items(answer(), [KEY]) == untold_items({}, [KEY]) == set()
+    # What cannot be read as "all is told" is not read so.
+    assert untold_items({"items": [{"own": [], "too_many": 0}]}, [KEY]) == {KEY}
+
+
+@pytest.mark.parametrize("items", [7, [7]], ids=["no list", "no item"])
+def test_what_does_not_say_whether_all_is_told_is_refused(items: object) -> None:
+    with pytest.raises(MalformedError):
+        untold_items({"items": items}, [KEY])
 
 
 def test_only_sales_of_single_things_ask() -> None:

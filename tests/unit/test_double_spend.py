@@ -60,8 +60,12 @@ class Memory:
                 for one in names
                 if one.item_key == key
             ]  # fmt: skip
-            found[key] = in_order(own, gifts)
+            found[key] = in_order([*gifts, *own])
         return found
+
+    def taken(self, entry: EventEntry, names: Iterable[Named]) -> tuple[bytes, Deed] | None:
+        assert list(names) or not entry.item_count
+        return None
 
     def sign(
         self, entry: EventEntry, event_digest: bytes, names: Iterable[Named], label: str

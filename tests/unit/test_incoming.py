@@ -1,17 +1,20 @@
 """How a party came by its items: the last standing handoff to it, of the item or its container."""
 
 import itertools
+import time
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.entries import FLAG_UNPACK_ALL, Address, EventEntry, Op, Z, entry_leaf_hash
-from ledger.service.incoming import MAX_OWN, Incoming, Known
+from ledger.service.incoming import MAX_ENTRIES, MAX_OWN, MAX_STAYS, Incoming, Known
 from ledger.service.proof_ports import ProofRow
 from ledger.service.token_ports import Equivocation, ItemEntry, RetainedBody
 
 US, MAKER, OTHER = (bytes([n]) * 32 for n in (1, 2, 3))
 PACK, CASE, PALLET = (bytes([n]) * 32 for n in (11, 12, 13))
+CPU_LIMIT_S = 1.0
 _roots = (number.to_bytes(32, "big") for number in itertools.count(1))
 
 
@@ -45,9 +48,16 @@ class Store:
         self.size += 1
         return entry_leaf_hash(raw)
 
-    def item_entries(self, keys: Collection[bytes]) -> dict[bytes, list[ItemEntry]]:
+    def item_entries(
+        self, keys: Collection[bytes], most_each: int, most: int
+    ) -> dict[bytes, list[ItemEntry]]:
         self.asked.append(set(keys))
-        return {key: self.entries[key] for key in keys if key in self.entries}
+        found: dict[bytes, list[ItemEntry]] = {}
+        for key in keys:
+            entries = self.entries.get(key, [])
+            if len(entries) <= min(most_each, most):
+                found[key], most = entries, most - len(entries)
+        return found
 
     def double_spend(self, item_key: bytes) -> tuple[int, int, bytes] | None:
         raise NotImplementedError(item_key)
@@ -142,13 +152,74 @@ def test_own_entries_are_told_and_receipts_of_its_container() -> None:
     assert [one.entry.op for one in known(store, PALLET).own] == [Op.RECEIVE, Op.OBSERVE]
 
 
-def test_who_did_too_much_is_told_nothing() -> None:
+def test_who_did_too_much_is_told_that_and_nothing_else() -> None:
     store = Store()
+    store.add(Op.HANDOFF, PACK, to=US)
     for _ in range(MAX_OWN):
         store.add(Op.OBSERVE, PACK, party=US)
-    assert len(known(store).own) == MAX_OWN
+    assert (len(known(store).own), known(store).too_many) == (MAX_OWN, False)
     store.add(Op.OBSERVE, PACK, party=US)
-    assert known(store).own == ()
+    assert known(store) == Known((), None, too_many=True)
+
+
+def test_who_was_handed_it_too_often_is_told_so() -> None:
+    store = Store()
+    for _ in range(MAX_OWN + 1):
+        assert not known(store).too_many
+        store.add(Op.HANDOFF, PACK, to=US)
+    assert known(store) == Known((), None, too_many=True)
+
+
+def test_an_item_that_was_in_too_many_containers_is_told_of_as_such() -> None:
+    store = Store()
+    for number in range(MAX_STAYS):
+        assert not known(store).too_many
+        store.add(Op.PACK, PACK, parent=number.to_bytes(32, "big"))
+    assert known(store) == Known((), None, too_many=True)
+
+
+def test_what_is_not_read_is_not_passed_over() -> None:
+    store = packed()
+    sold = store.add(Op.HANDOFF, PALLET, to=US)
+    for _ in range(MAX_ENTRIES - 2):
+        store.add(Op.OBSERVE, PALLET)
+    assert received(store) == sold
+    store.add(Op.OBSERVE, PALLET)
+    assert {known(store, key).too_many for key in (PACK, CASE, PALLET)} == {True}
+    other = bytes(32)
+    store.add(Op.HANDOFF, other, to=US)
+    told = Incoming(store=store).known(US, [PACK, other])
+    assert [one.too_many for one in told] == [True, False]
+
+
+def test_nesting_that_is_too_deep_is_told_of_as_such() -> None:
+    levels = [number.to_bytes(32, "big") for number in range(1, MAX_NESTING + 3)]
+    store = Store()
+    for inner, outer in itertools.pairwise(levels[:-1]):
+        store.add(Op.PACK, inner, parent=outer)
+    assert not known(store, levels[0]).too_many
+    store.add(Op.PACK, levels[-2], parent=levels[-1])
+    assert known(store, levels[0]).too_many
+
+
+def test_packed_and_unpacked_a_thousand_times_costs_no_square() -> None:
+    store = Store()
+    for _ in range(MAX_ENTRIES // 2):
+        store.add(Op.PACK, PACK, parent=CASE)
+        store.add(Op.UNPACK, PACK, parent=CASE)
+    before = time.thread_time()
+    # 50 ms here; a million pairs of stays, or the same question ten thousand times, take seconds.
+    told = Incoming(store=store).known(US, [PACK] * 10_000)
+    assert time.thread_time() - before < CPU_LIMIT_S
+    assert {one.too_many for one in told} == {True}
+
+
+def test_stays_without_a_gap_are_one() -> None:
+    store = Store()
+    for _ in range(2 * MAX_STAYS):
+        store.add(Op.PACK, PACK, parent=CASE)
+    sold = store.add(Op.HANDOFF, CASE, to=US)
+    assert received(store) == sold
 
 
 def test_circles_and_endless_stays_end() -> None:

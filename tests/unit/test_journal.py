@@ -109,6 +109,67 @@ def test_a_lost_journal_that_signs_a_told_entry_again_knows_its_rows(journal: Jo
         assert pages.recorded(DIGEST) == {0: TOKEN}
 
 
+def test_what_is_signed_takes_the_place_of_what_was_told(journal: Journal) -> None:
+    """Attack: the ledger tells an entry with tokens and items of its choice."""
+    lie, stranger = b"x" * 32, b"s" * 32
+    rows = [Named(-1, KEY, 0, lie), Named(-1, stranger, 0, lie)]
+    with journal.signing(CHAIN, HOME, PARTY) as pages:
+        pages.learn(7, entry().encode(), rows, is_own=True)
+        assert pages.recorded(DIGEST) is None
+    sign(journal, entry())
+    for _ in range(2):
+        with journal.signing(CHAIN, HOME, PARTY) as pages:
+            assert pages.recorded(DIGEST) == {0: TOKEN}
+            deeds = pages.deeds([KEY, stranger])
+            assert [(one.spends, one.index, one.label) for one in deeds[KEY]] == [
+                (TOKEN, 7, "/417/4012345000009")
+            ]
+            assert deeds[stranger] == []
+            pages.learn(7, entry().encode(), rows, is_own=True)
+
+
+def test_a_receipt_is_about_the_items_in_the_container_too(journal: Journal) -> None:
+    crate, receipt = b"c" * 32, entry(Op.RECEIVE, to=Z)
+    with journal.signing(CHAIN, HOME, PARTY) as pages:
+        pages.sign(receipt, DIGEST, names(Z, [crate]), "")
+        pages.learn(7, receipt.encode(), [Named(-1, KEY, 1, TOKEN)], is_own=True)
+        pages.sign(receipt, DIGEST, names(Z, [crate]), "")
+        assert pages.recorded(DIGEST) == {}
+        assert [one.spends for one in pages.deeds([KEY])[KEY]] == [Z]
+
+
+def test_a_key_is_held_to_its_token_whatever_party_it_signs_for(journal: Journal) -> None:
+    """The evidence knows the key, not whom it signed for."""
+    sign(journal, entry())
+    second = replace(entry(to=OTHER), party=OTHER, on_behalf_of=OTHER)
+    with journal.signing(CHAIN, HOME, OTHER) as pages:
+        taken = pages.taken(second, names())
+        assert taken is not None
+        assert (taken[0], taken[1].entry) == (KEY, entry())
+        assert pages.taken(replace(second, to_owner=BUYER), names()) is None
+        assert pages.taken(replace(second, signer=Address(b"2" * 20)), names()) is None
+    with (
+        pytest.raises(JournalError, match="second owner"),
+        journal.signing(CHAIN, HOME, OTHER) as pages,
+    ):
+        pages.sign(second, b"e" * 32, names(), "")
+    with journal.signing(CHAIN + 1, HOME, OTHER) as pages:
+        assert pages.taken(second, names()) is None
+        pages.sign(second, b"e" * 32, names(), "")
+
+
+def test_a_void_behind_a_sale_that_was_never_logged(journal: Journal) -> None:
+    gift = replace(entry(to=PARTY), party=OTHER, on_behalf_of=OTHER)
+    with journal.signing(CHAIN, HOME, PARTY) as pages:
+        pages.learn(5, gift.encode(), names(Z), is_own=False)
+    sign(journal, entry(at=10))
+    sign(journal, entry(Op.VOID, to=Z, at=20), digest=b"e" * 32, token=Z)
+    with journal.signing(CHAIN, HOME, PARTY) as pages:
+        ops = [one.entry.op for one in pages.deeds([KEY])[KEY]]
+        assert ops == [Op.HANDOFF, Op.HANDOFF, Op.VOID]
+        assert not pages.deeds([KEY])[KEY][0].is_own
+
+
 def test_a_gift_is_no_own_deed(journal: Journal) -> None:
     gift = replace(entry(to=PARTY), party=OTHER, on_behalf_of=OTHER)
     with journal.signing(CHAIN, HOME, PARTY) as pages:

@@ -154,8 +154,18 @@ def test_entries_without_an_index_stand_behind_what_was_signed_before() -> None:
     made, sold = replace(MADE, index=3), replace(sale(), index=7)
     waiting = sale(at=99)
     back = deed(entry(Op.HANDOFF, party=BUYER, to=US), index=9)
-    assert in_order([made, sold, waiting], [back]) == [made, sold, waiting, back]
-    assert in_order([waiting, sold], [back, made]) == [waiting, made, sold, back]
+    assert in_order([made, sold, waiting, back]) == [made, sold, waiting, back]
+    assert in_order([waiting, sold, back, made]) == [waiting, made, sold, back]
+    # What was told before is behind nothing that was signed later.
+    assert in_order([back, waiting, sold]) == [sold, back, waiting]
+
+
+def test_a_sale_that_was_never_logged_is_taken_back_by_a_void_that_was() -> None:
+    gift = deed(entry(Op.HANDOFF, party=BUYER, to=US), index=5)
+    sold = deed(entry(Op.HANDOFF, to=BUYER), spends=hold_token(KEY, gift.leaf_hash))
+    void = deed(entry(Op.VOID))
+    for known in ([gift, sold, void], [gift, sold, replace(void, index=9)]):
+        assert origin(*in_order(known)) == voided_origin(sold.leaf_hash)
 
 
 def test_a_token_is_for_one_owner() -> None:
