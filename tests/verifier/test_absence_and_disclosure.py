@@ -177,9 +177,21 @@ def test_an_absence_that_is_none_fails_at_its_step(name: str) -> None:
     assert failing_step(make()) == step
 
 
-def test_names_of_other_issuers_and_of_none_can_be_absent() -> None:
-    for path in ("hibc:A123BJC5D6E71", "ifa:111234567842/serial/1", "uri:urn:uuid:x"):
-        reported(LOG.absence(path))
+@pytest.mark.parametrize("path", ["hibc:A123BJC5D6E71", "iccbba:x", "ifa:111234567842/serial/1"])
+def test_a_name_that_no_identifier_yields_is_never_absent(path: str) -> None:
+    """It would be of every log, those that name the same thing as `uri:…` among them."""
+    assert failing_step(LOG.absence(path)) == "absence"
+    reported(LOG.absence(f"uri:{path}"))
+
+
+@pytest.mark.parametrize("serial", ["%39%38", "a%2fb", "%41", "a/b"])
+def test_another_form_of_a_serial_is_never_absent(serial: str) -> None:
+    assert failing_step(LOG.absence(f"/01/04012345111118/21/{serial}")) == "absence"
+    reported(LOG.absence("/01/04012345111118/21/a%2Fb"))
+
+
+def test_a_name_of_no_issuer_can_be_absent() -> None:
+    reported(LOG.absence("uri:urn:uuid:x"))
 
 
 def test_a_log_without_items_holds_none() -> None:

@@ -10,7 +10,6 @@ MAX_IDENTIFIER_BYTES = 2048
 CPV_OR_LOT = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
 URN = re.compile(r"urn:epc:(id|class|idpat):([^:]*)(?::(.*))?", re.IGNORECASE | re.ASCII)
 LINK = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE | re.ASCII)
-OTHER_ISSUERS = re.compile(r"(?:hibc|iccbba|ifa):[!-~]{1,2048}")  # parts percent-encoded
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 GTIN_LENGTHS = {8, 12, 13, 14}
@@ -199,15 +198,14 @@ def verify_party_path(path: str) -> None:
 
 
 def verify_item_path(path: str) -> None:
-    """The path is one that an item can have: that of an identifier, or another issuer's.
+    """The path is one that an item can have: what an identifier yields.
 
-    Attack: the log holds nothing under another spelling of a path, whatever became of the item.
+    Attack: the log holds nothing under another spelling of a path, whatever became of the item; so
+    too under `hibc:`, `iccbba:` and `ifa:`, which no identifier yields yet.
 
     Raises:
         RefusedError: it is spelt in another way, or is no path at all.
     """
-    if OTHER_ISSUERS.fullmatch(path):
-        return
     identifier = "https://id.gs1.org" + path if path.startswith("/") else path.removeprefix("uri:")
     if canonical_path(identifier) != path:
         raise RefusedError("item is not a canonical path")
