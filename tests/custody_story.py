@@ -15,6 +15,7 @@ from ledger.core.commitment import event_digest, item_names
 from ledger.core.custody.facts import EventFacts, event_facts
 from ledger.core.custody.fold import Outcome, fold
 from ledger.core.custody.ground import Ground, Place
+from ledger.core.custody.packers import shipped_by_others
 from ledger.core.custody.settings import parse_rule_settings
 from ledger.core.custody.steps import Step
 from ledger.core.entries import FLAG_ERROR_DECLARATION, FLAG_UNPACK_ALL, Op, Z
@@ -104,10 +105,30 @@ def histories(entries: Iterable[Sequence[Step]]) -> dict[bytes, list[Step]]:
     return by_item
 
 
+def contents(steps: Mapping[bytes, Sequence[Step]]) -> dict[bytes, set[bytes]]:
+    """Return whose goods are in the containers of which the fold must know it."""
+    return {box: _parties(steps, box) for box in shipped_by_others(steps)}
+
+
+def _parties(steps: Mapping[bytes, Sequence[Step]], box: bytes) -> set[bytes]:
+    found: set[bytes] = set()
+    waiting = [box]
+    for parent in waiting:  # grows while it is read
+        for child, history in steps.items():
+            packed = any(one.op is Op.PACK and parent in one.parents for one in history)
+            if packed and child not in waiting:
+                waiting.append(child)
+                for one in history:
+                    if one.op in (Op.COMMISSION, Op.HANDOFF, Op.RECEIVE) or one.role == 4:
+                        found |= {one.party, one.to_owner, one.to_possessor} - {Z}
+    return found
+
+
 def told(*lines: str, ground: Ground | None = None) -> Outcome:
     """Fold a story and answer for everything in it."""
     steps = histories(story(*lines))
-    return fold(steps, steps.keys(), ground=ground or Ground())
+    ground = replace(ground or Ground(), contents=contents(steps))
+    return fold(steps, steps.keys(), ground=ground)
 
 
 def raised(outcome: Outcome) -> dict[tuple[bytes, str], tuple[int, ...]]:
@@ -126,7 +147,7 @@ class Scenario:
     def fold(self) -> Outcome:
         """Fold everything and answer for everything."""
         steps = histories(self.entries)
-        return fold(steps, steps.keys(), ground=self.ground)
+        return fold(steps, steps.keys(), ground=replace(self.ground, contents=contents(steps)))
 
     def arriving(self, order: Iterable[int]) -> "Scenario":
         """Return the same submissions, sequenced in another order of arrival."""

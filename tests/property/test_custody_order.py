@@ -94,3 +94,38 @@ def test_an_item_needs_only_its_own_and_its_containers_histories(entries: list[E
         alone = fold({part: steps[part] for part in needed if part in steps}, [item])
         assert alone.states[item] == whole.states[item]
         assert alone.findings == [one for one in whole.findings if one.item == item]
+
+
+@st.composite
+def days(draw: st.DrawFn) -> list[Entry]:
+    """Draw honest trade of two items in which each party stamps all it does with one time."""
+    lines = ["MFG commission a b", *draw(st.sampled_from([[], ["MFG observe a"]]))]
+    parties = draw(st.permutations(["WH1", "WH2", "PHA"]))
+    holder, packed = "MFG", False
+    for hour, taker in enumerate(parties, 1):
+        if not packed and draw(st.booleans()):
+            lines.append(f"@{hour} {holder} pack a b in {holder}T")
+        box = lines[-1].rpartition(" ")[2] if " pack " in lines[-1] else "a b"
+        if draw(st.booleans()):
+            lines += [f"@{hour} {holder} ship {box} > EVE", f"@{hour} {holder} void {box}"]
+        lines.append(f"@{hour} {holder} ship {box} > {taker}")
+        lines.append(f"@{hour + 1} {taker} receive {box}")
+        if box != "a b":
+            lines.append(f"@{hour + 1} {taker} unpack a b in {box}")
+        holder = taker
+    lines.append(f"@{len(parties) + 1} {holder} dispense a")
+    return story(*lines)
+
+
+@settings(max_examples=200, deadline=None)
+@given(days(), st.randoms(use_true_random=False))
+def test_what_one_stamps_with_one_time_is_silent_in_every_order(
+    entries: list[Entry], chance: random.Random
+) -> None:
+    arrival = list(range(len(entries)))
+    chance.shuffle(arrival)
+    arrived = [
+        [replace(step, log_index=index) for step in entry]
+        for index, entry in zip(arrival, entries, strict=True)
+    ]
+    assert said(arrived) == set()

@@ -137,6 +137,41 @@ SILENT: dict[str, tuple[str, ...]] = {
     "child only seen inside a shipped container": ("MFG pack a in P", "MFG ship P > WH1"),
     "container listed with its children at shipment": (
         "MFG commission P", "MFG ship-listed a > WH1 in P"),
+    "3PL packs, the owner sells the pallet": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "TPL pack a in P", "MFG ship P > WH1",
+         "WH1 receive P", "WH1 unpack a in P", "WH1 dispense a"),
+    "3PL packs, owner and 3PL report the sale": (
+        BORN, "MFG ship a via TPL", "TPL receive a", "TPL pack a in P", "MFG ship P > WH1",
+         "TPL ship P via WH1", "WH1 receive P", "WH1 unpack a in P", "WH1 dispense a"),
+    "contract packer packs, the owner sells the pallet": (
+        BORN, "TPL pack a in P", "MFG ship P > WH1", "WH1 receive P", "WH1 unpack a in P",
+         "WH1 dispense a"),
+    "contract packer packs cases and pallet, the owner sells it": (
+        BORN, "TPL pack a in C", "TPL pack C in P", "MFG ship P > WH1", "WH1 receive P",
+         "WH1 unpack C in P", "WH1 unpack a in C", "WH1 dispense a"),
+    "contract packer gives the pallet back": (
+        BORN, "TPL pack a in P", "TPL ship P via MFG", "MFG receive P", "MFG ship P > WH1",
+         "WH1 receive P", "WH1 unpack a in P"),
+    "receipt booked after the onward shipment": (
+        BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "WH1 receive a", "PHA receive a",
+         "PHA dispense a"),
+    "receipt booked after the onward delivery": (
+        BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "PHA receive a", "WH1 receive a",
+         "PHA dispense a"),
+    "receipt of a pallet booked after its onward shipment": (
+        BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 ship P > PHA", "WH1 receive P",
+         "PHA receive P", "PHA unpack a in P", "PHA dispense a"),
+    "receipt booked after dispensing": (
+        BORN, "MFG ship a > PHA", "PHA dispense a", "PHA receive a"),
+    "refused, received back without the first receipt, sold to another": (
+        BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "WH1 receive a", "WH1 ship a > PHB",
+         "PHB receive a"),
+    "container used again": (
+        "MFG commission a b", "MFG pack a in T", "MFG ship T > WH1", "WH1 receive T",
+         "WH1 unpack a in T", "MFG pack b in T", "MFG ship T > PHA"),
+    "shipment booked after the onward delivery": (
+        BORN, "@1 WH1 receive a", "@2 WH1 ship a > PHA", "@3 PHA receive a",
+         "@4 MFG ship a > WH1"),
     "class-level keys": ("MFG count lot", "MFG ship-class lot > WH1", "MFG ship-class lot > WH2"),
 }  # fmt: skip
 
@@ -196,7 +231,7 @@ FLAGGED: dict[str, Contradiction] = {
         {("a", "DOUBLE_RECEIVE"): (2, 3), ("a", "RECEIVE_BY_WRONG_PARTY"): (1, 2)}),
     "received twice out of a pallet": (
         (BORN, "MFG pack a in P", "MFG ship P > WH1", "WH1 receive P", "WH2 receive a"),
-        {("a", "DOUBLE_RECEIVE"): (3, 4)}),
+        {("a", "DOUBLE_RECEIVE"): (3, 4), ("a", "RECEIVE_WITHOUT_SHIP"): (4,)}),
     "shipped by the former owner": (
         (BORN, "MFG ship a > WH1", "WH1 receive a", "MFG ship a > WH2"),
         {("a", "SHIP_BY_NON_OWNER"): (2, 3)}),
@@ -204,7 +239,40 @@ FLAGGED: dict[str, Contradiction] = {
         (BORN, "EVE ship a > WH2", "MFG ship a > WH1"), {("a", "SHIP_BY_NON_OWNER"): (0, 1)}),
     "stranger packs, ships and unpacks another's item": (
         (BORN, "EVE pack a in P", "EVE ship P > WH2", "EVE unpack-all in P", "EVE ship a > WH2"),
-        {("a", "SHIP_BY_NON_OWNER"): (0, 4)}),
+        {("a", "SHIP_BY_NON_OWNER"): (0, 2, 4)}),
+    "stranger packs and ships another's item": (
+        (BORN, "EVE pack a in P", "EVE ship P > WH1", "WH1 receive P", "WH1 unpack a in P",
+         "WH1 dispense a"),
+        {("a", "SHIP_BY_NON_OWNER"): (0, 2, 4)}),
+    "stranger packs a copy, the genuine one is sold": (
+        (BORN, "EVE pack a in P", "EVE ship P > WH1", "WH1 receive P", "WH1 unpack a in P",
+         "WH1 ship a > PHB", "MFG ship a > PHA", "PHA receive a"),
+        {("a", "SHIP_BY_NON_OWNER"): (0, 2, 4, 5)}),
+    "stranger packs and ships what another holds": (
+        (BORN, "MFG ship a > PHA", "PHA receive a", "EVE pack a in P", "EVE ship P > WH1",
+         "WH1 receive P", "WH1 unpack-all in P", "WH1 observe a"),
+        {("a", "SHIP_BY_NON_OWNER"): (2, 4, 7)}),
+    "pallet shipped by a stranger": (
+        (BORN, "MFG pack a in P", "EVE ship P > WH1", "WH1 unpack a in P"),
+        {("P", "SHIP_BY_NON_OWNER"): (1, 2)}),
+    "pallet of nested cases shipped by a stranger": (
+        (BORN, "MFG pack a in C", "TPL pack C in P", "EVE ship P > WH1"),
+        {("P", "SHIP_BY_NON_OWNER"): (2, 3)}),
+    "packed by a 3PL, sold by the owner and by the 3PL": (
+        (BORN, "MFG ship a via TPL", "TPL receive a", "TPL pack a in P", "MFG ship P > WH1",
+         "TPL ship P > WH2"),
+        {("P", "DOUBLE_SHIP"): (4, 5)}),
+    "received by a second party only after the onward shipment": (
+        (BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "PHA receive a", "WH1 receive a",
+         "WH1 receive a"),
+        {("a", "DOUBLE_RECEIVE"): (3, 5)}),
+    "sold on, booked late, sold on again after delivery": (
+        (BORN, "MFG ship a > WH1", "WH1 ship a > PHA", "PHA receive a", "WH1 receive a",
+         "WH1 ship a > PHB"),
+        {("a", "SHIP_BY_NON_OWNER"): (3, 5)}),
+    "received where nobody shipped it": (
+        (BORN, "MFG ship a > WH1", "WH1 receive a", "PHA receive a"),
+        {("a", "DOUBLE_RECEIVE"): (2, 3), ("a", "RECEIVE_WITHOUT_SHIP"): (3,)}),
     "stranger's void does not help": (
         (BORN, "MFG ship a > WH1", "EVE void a", "EVE void a refers 1", "MFG ship a > WH2"),
         {("a", "DOUBLE_SHIP"): (1, 4)}),

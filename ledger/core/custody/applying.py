@@ -10,7 +10,7 @@ from ledger.core.custody.containment import (
 from ledger.core.custody.contents import judge_contents
 from ledger.core.custody.ends import ENDS, dispense, end, follow, use_after_end
 from ledger.core.custody.findings import Rule
-from ledger.core.custody.handoffs import hand_off, receive, take
+from ledger.core.custody.handoffs import hand_off, imply, receive
 from ledger.core.custody.item import Item
 from ledger.core.custody.state import Status
 from ledger.core.custody.steps import (
@@ -61,7 +61,12 @@ def apply_own(item: Item, step: Step, around: Surroundings | None = None) -> Non
     """
     if item.waiting:
         catch_up(item)
-    item.last, item.frozen = step, None
+    if item.last is None or (item.last.time_ms, item.last.log_index) < (
+        step.time_ms,
+        step.log_index,
+    ):
+        item.last = step
+    item.frozen, item.fresh = None, False
     if step.role == ROLE_CLASS:
         return
     if step.op is Op.VOID:
@@ -132,8 +137,9 @@ def _repack(item: Item, step: Step, box: Item | None) -> None:
         follow(item, box)
     elif step.op is Op.PACK and step.role == ROLE_PARENT:
         _begin(item, step)  # an SSCC comes into being by being packed
+        item.hosted = True
     elif step.op is Op.PACK and item.expected(step.party):
-        take(item, step)  # packing what was addressed to one implies its receipt
+        imply(item, step)  # packing what was addressed to one implies its receipt
 
 
 def _issue(item: Item, step: Step) -> None:
@@ -158,11 +164,14 @@ def _issue(item: Item, step: Step) -> None:
 
 def _judge_births(item: Item) -> None:
     """Find a second commissioning, or that two parties' transformations produced the item."""
-    commissions = [step for step in item.births if step.op is Op.COMMISSION]
-    if len(commissions) > 1:
-        item.find(Rule.DUPLICATE_COMMISSION, *commissions)
-    produced = [step for step in item.births if step.op is Op.TRANSFORM]
-    if len({step.party for step in produced}) > 1:
+    step = item.births[-1]
+    if step.op is Op.COMMISSION:
+        first = next(birth for birth in item.births if birth.op is Op.COMMISSION)
+        if first is not step:
+            item.find(Rule.DUPLICATE_COMMISSION, first, step)
+        return
+    produced = [birth for birth in item.births if birth.op is Op.TRANSFORM]
+    if len({birth.party for birth in produced}) > 1:
         item.find(Rule.DUPLICATE_COMMISSION, *produced)
 
 

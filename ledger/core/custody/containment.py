@@ -6,8 +6,9 @@ from typing import Final
 
 from ledger.core.custody.findings import Rule
 from ledger.core.custody.item import Item
-from ledger.core.custody.steps import MAX_NESTING, ROLE_CHILD, Boxes, Step, Walk
+from ledger.core.custody.steps import MAX_NESTING, ROLE_CHILD, Step
 from ledger.core.custody.travel import distance_km, find_place
+from ledger.core.custody.walk import Boxes, Walk
 from ledger.core.entries import Op
 
 _SIGHTS: Final = frozenset([Op.OBSERVE, Op.OTHER, Op.RECEIVE])
@@ -36,6 +37,7 @@ def judge_pack(item: Item, step: Step, around: Surroundings) -> None:
             item.crowded.append((item.packed or step, step))
     item.was_in.update(step.parents)
     item.packed, item.acted, item.left = step, False, False
+    item.fresh, item.stranded = True, False
 
 
 def _unpacked_unsaid(item: Item, step: Step, box: Item | None) -> bool:

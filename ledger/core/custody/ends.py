@@ -3,7 +3,7 @@
 from typing import Final
 
 from ledger.core.custody.findings import Rule
-from ledger.core.custody.handoffs import take
+from ledger.core.custody.handoffs import imply
 from ledger.core.custody.item import Item, addressees
 from ledger.core.custody.state import Status
 from ledger.core.custody.steps import Step
@@ -30,7 +30,7 @@ def end(item: Item, step: Step, box: Item | None) -> None:
     """End the item, if step's party may: else anyone could end, or frame, what others hold."""
     follow(item, box)
     if item.expected(step.party):
-        take(item, step)  # using up what was addressed to one implies its receipt
+        imply(item, step)  # using up what was addressed to one implies its receipt
     # EU FMD as it is practised: no shipment is ever told, and a pharmacy dispenses.
     untold = step.op is Op.DISPENSE and item.status is Status.COMMISSIONED
     if item.holder is None or untold or item.entitled(step.party):
@@ -47,6 +47,7 @@ def follow(item: Item, box: Item | None) -> None:
     item.status, item.since, item.shipped_to = box.status, box.since, box.shipped_to
     item.holder, item.owner, item.keeper = box.holder, box.owner, box.keeper
     item.open = list(box.open)
+    item.implied |= box.implied
     item.past |= box.past
 
 
@@ -68,6 +69,9 @@ def _goes_on(item: Item, before: Step, step: Step) -> bool:
 
 def use_after_end(item: Item, step: Step, ended: Step) -> None:
     """Judge an own step of an item that is at its end."""
+    if step.op is Op.RECEIVE and step.party in item.implied:
+        item.implied.discard(step.party)  # booked after the goods were used up
+        return
     if step.op is Op.DISPENSE and ended.op is Op.DISPENSE:
         item.ended = step if ended.party == step.party else ended
     elif step.op in _DISPOSALS and (step.party == ended.party or step.party in item.disposers):

@@ -17,9 +17,11 @@ from ledger.core.custody.containment import Surroundings
 from ledger.core.custody.findings import Finding
 from ledger.core.custody.ground import Ground
 from ledger.core.custody.item import Item
+from ledger.core.custody.order import in_order
 from ledger.core.custody.state import ItemState
-from ledger.core.custody.steps import IN_ORDER, ROLE_PARENT, Boxes, Step, Walk, undone_steps
+from ledger.core.custody.steps import ROLE_PARENT, Step
 from ledger.core.custody.verdicts import judge
+from ledger.core.custody.walk import Boxes, Walk, undone_steps
 from ledger.core.entries import Op, Z
 
 _NO_GROUND = Ground()
@@ -117,7 +119,7 @@ def _is_linked(step: Step) -> bool:
 
 def _walk_alone(item: Item, history: Sequence[Step], overruled: Collection[bytes]) -> None:
     """Take an item through its steps that was never in a container, and took nothing back."""
-    for step in sorted(history, key=IN_ORDER):
+    for step in in_order(history, {item.key: history}):
         if step.spends != Z:
             item.spends.append(step)
         if step.leaf_hash not in overruled:

@@ -3,7 +3,7 @@
 from itertools import chain
 
 from ledger.core.custody.findings import Rule
-from ledger.core.custody.item import Item, addressees, destination, unaddressed
+from ledger.core.custody.item import Item, Unmatched, addressees, destination, unaddressed
 from ledger.core.custody.state import Status
 from ledger.core.custody.steps import MAX_OPEN, Step
 from ledger.core.entries import Z
@@ -15,20 +15,53 @@ def hand_off(item: Item, step: Step, *, own: bool) -> None:
         return
     party = step.party
     if item.expected(party):
-        take(item, step)  # shipping on what was addressed to one implies its receipt
+        imply(item, step)  # shipping on what was addressed to one implies its receipt
     elif item.holder is None and item.owner is None:
         item.holder = item.owner = party
         item.since = step
-    entitled = item.entitled(party)
+    entitled = item.entitled(party) or _owns_contents(item, party)
     if not entitled and not own:
-        return  # the container left without it
+        _stay_behind(item, step)
+        return
     if not entitled:
         item.find(Rule.SHIP_BY_NON_OWNER, item.since, step)
-    clash = next((sent for sent in item.open if _clashes(sent, step, item)), None)
+    clash = _clash(item, step)
     if clash is not None:
         _ship_twice(item, clash, step, own=own)
     if entitled:
         _send(item, step, clash)
+
+
+def _clash(item: Item, step: Step) -> Step | None:
+    clash = next((sent for sent in item.open if _clashes(sent, step, item)), None)
+    if clash is not None and clash.party == step.party and step.party in item.booked:
+        take(item, item.booked[step.party])  # it was no late booking: the goods came back
+        return None
+    return clash
+
+
+def _owns_contents(item: Item, party: bytes) -> bool:
+    """Let one ship a container whose goods are in it; who packed it keeps it for them."""
+    if not item.hosted or not item.ground.has_contents_of(item.key, party):
+        return False
+    item.owner, item.keeper = party, item.holder
+    return True
+
+
+def _stay_behind(item: Item, step: Step) -> None:
+    """Leave the item where it is: its container left without it.
+
+    A stranger who packed it and ships it did as if he shipped the item; giving it to whom it
+    belongs is no sale.
+    """
+    packed = item.packed
+    if packed is None or packed.party != step.party or not item.fresh:
+        return
+    if addressees(step) & {item.holder, item.owner, item.keeper}:
+        return
+    item.stranded = True
+    if len(item.pending) < MAX_OPEN:
+        item.pending.append((Rule.SHIP_BY_NON_OWNER, item.since, step))
 
 
 def _send(item: Item, step: Step, clash: Step | None) -> None:
@@ -42,26 +75,28 @@ def _send(item: Item, step: Step, clash: Step | None) -> None:
         return
     if len(item.open) < MAX_OPEN:
         item.open.append(step)
-    if clash is None and step.party in (item.holder, item.keeper):
+    if clash is None and (item.hosted or step.party in (item.holder, item.keeper)):
         item.status, item.shipped_to = Status.IN_TRANSIT, destination(step)
 
 
 def _announces_late(item: Item, step: Step) -> bool:
     """Is step the shipment of a receipt that is dated before it? Clocks differ, and so do habits.
 
-    The goods are where they were received; only title may still follow.
+    The goods are where they were received, or have gone on; only title may still follow.
     """
     for known in item.unmatched:
-        receipt, giver = known
+        receipt, giver, took = known
         grace = item.ground.settings.grace(Rule.RECEIVE_WITHOUT_SHIP, step.party, receipt.party)
         if (
             step.party in (giver, item.owner)
-            and (item.holder == receipt.party or receipt.party in item.claimants)
+            and (took or receipt.party in item.claimants)
             and (receipt.party in (step.to_owner, step.to_possessor) or unaddressed(step))
             and step.time_ms - receipt.time_ms <= grace
         ):
             item.unmatched.remove(known)
             if item.holder != receipt.party:
+                if took:
+                    return True  # and has gone on since
                 take(item, receipt)
             if step.to_owner != Z:
                 item.owner = step.to_owner
@@ -88,14 +123,10 @@ def _ship_twice(item: Item, clash: Step, step: Step, *, own: bool) -> None:
         item.find(Rule.DOUBLE_SHIP, clash, step)
     elif item.is_own(clash):
         packed = item.packed
-        if packed is None or _order(clash) > _order(packed):
+        if packed is None or clash.time_ms >= packed.time_ms:
             item.find(Rule.DOUBLE_SHIP, clash, step)
         else:
             item.pending.append((Rule.DOUBLE_SHIP, clash, step))
-
-
-def _order(step: Step) -> tuple[int, int]:
-    return step.time_ms, step.log_index
 
 
 def _clashes(sent: Step, step: Step, item: Item) -> bool:
@@ -121,6 +152,8 @@ def receive(item: Item, step: Step, *, own: bool) -> None:
     party, expected = step.party, item.expected(step.party)
     if not own and not expected and not _rides(item):
         return  # the container arrived without it
+    if item.implied and party in item.implied and _books_late(item, step, own=own):
+        return
     kept = item.keeper == item.holder and party == item.owner
     if item.status is Status.HELD and party != item.holder and not expected and not kept:
         if own:
@@ -136,9 +169,11 @@ def _receive_twice(item: Item, step: Step) -> None:
     """Find a second receipt; a declared return to one who had it lacks its shipment only."""
     declared = step.facts is not None and step.facts.disposition == "returned"
     if declared and step.party in item.past:
-        item.unmatched.append((step, item.holder))
+        _lack_shipment(item, step, took=False)
     else:
         item.contradict(Rule.DOUBLE_RECEIVE, item.since, step)
+        if step.party not in item.past:
+            _lack_shipment(item, step, took=False)
     item.claimants.add(step.party)
 
 
@@ -148,17 +183,48 @@ def _arrive_unannounced(item: Item, step: Step) -> None:
         item.bound.discard(step.party)
         item.keeper = step.party
     elif not item.open:
-        item.unmatched.append((step, item.holder))
+        _lack_shipment(item, step, took=True)
     elif step.to_owner == Z or all(sent.to_owner != step.to_owner for sent in item.open):
+        if len(item.wrong) == MAX_OPEN:
+            item.find(Rule.RECEIVE_BY_WRONG_PARTY, *item.wrong.pop(0))
         item.wrong.append((item.open[0], step))
     else:  # received for the addressee, whom the receipt names: a warehouse of theirs
         item.keeper = step.party
 
 
+def _lack_shipment(item: Item, step: Step, *, took: bool) -> None:
+    """Note that no shipment announced a receipt; of very many, the first are final."""
+    if len(item.unmatched) == MAX_OPEN:
+        item.find(Rule.RECEIVE_WITHOUT_SHIP, item.unmatched.pop(0).receipt)
+    item.unmatched.append(Unmatched(step, item.holder, took))
+
+
+def _books_late(item: Item, step: Step, *, own: bool) -> bool:
+    """Is step the receipt that followed already from what its party did with the item?"""
+    party = step.party
+    if own:
+        item.implied.discard(party)
+    if item.expected(party) or (item.status is Status.HELD and item.holder == party):
+        return False
+    item.booked[party] = step
+    return True
+
+
 def _rides(item: Item) -> bool:
     """May the container's receipt count: did the item leave with it, or has it not moved?"""
+    if item.stranded:
+        return False
     moved = item.status not in (Status.UNKNOWN, Status.COMMISSIONED)
     return not moved or any(not item.is_own(sent) for sent in item.open)
+
+
+def imply(item: Item, step: Step) -> None:
+    """Take that step's party received the item: it uses what was addressed to it.
+
+    A receipt that it books afterwards is that one, and moves nothing.
+    """
+    take(item, step)
+    item.implied.add(step.party)
 
 
 def take(item: Item, step: Step) -> None:
@@ -182,5 +248,8 @@ def take(item: Item, step: Step) -> None:
     item.holder, item.shipped_to, item.since = party, None, step
     item.status, item.open = Status.HELD, []
     item.past.add(party)
+    item.hosted = item.stranded = False
     if item.claimants:
         item.claimants = set()
+    if item.booked:
+        item.booked = {}

@@ -1,7 +1,7 @@
 """One item while the fold runs: where it is, who may move it, and what was found of it."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.core.custody.findings import Rule
 from ledger.core.custody.ground import Ground, Place
@@ -29,6 +29,14 @@ class Broken:
     evidence: dict[int, Step | None] = field(default_factory=dict)
 
 
+class Unmatched(NamedTuple):
+    """A receipt that nobody's shipment announced, who held the item then, and whether it moved."""
+
+    receipt: Step
+    giver: bytes | None
+    took: bool
+
+
 @dataclass(slots=True, eq=False)
 class Item:
     """One item; `since` = the step by which the holder holds.
@@ -36,8 +44,11 @@ class Item:
     keeper: a holder that was named as possessor only, a 3PL. claimants: who received it while
     another held it; which of both holds is not for the fold to say, so neither is a stranger.
     bound: to whom goods go whose title has arrived.
-    past: all who ever had to do with it. unmatched: receipts that nobody's shipment announced,
-    each with the holder then. wrong: receipts by others than the addressees of these shipments.
+    past: all who ever had to do with it. unmatched: receipts that nobody's shipment announced.
+    wrong: receipts by others than the addressees of these shipments.
+    implied: whose receipt followed from what they did with it; booked: who told it afterwards.
+    hosted: it was packed, and has not changed hands since: whoever's goods are in it may ship it.
+    fresh: its PACK is its latest step. stranded: its packer, who may not, shipped the container.
     """
 
     key: bytes
@@ -59,18 +70,23 @@ class Item:
     past: set[bytes] = field(default_factory=set)
     claimants: set[bytes] = field(default_factory=set)
     bound: set[bytes] = field(default_factory=set)
-    unmatched: list[tuple[Step, bytes | None]] = field(default_factory=list)
+    unmatched: list[Unmatched] = field(default_factory=list)
     wrong: list[tuple[Step, Step]] = field(default_factory=list)
+    implied: set[bytes] = field(default_factory=set)
+    booked: dict[bytes, Step] = field(default_factory=dict)
     last: Step | None = None
     has_voids: bool = False
     # Containment.
     packed: Step | None = None
     acted: bool = False
     left: bool = False
+    hosted: bool = False
+    fresh: bool = False
+    stranded: bool = False
     was_in: set[bytes] = field(default_factory=set)
     crowded: list[tuple[Step, Step]] = field(default_factory=list)
     waiting: list[Step] = field(default_factory=list)
-    pending: list[tuple[Rule, Step, Step]] = field(default_factory=list)
+    pending: list[tuple[Rule, Step | None, Step]] = field(default_factory=list)
     frozen: ItemState | None = None
     # Content.
     place: str = ""

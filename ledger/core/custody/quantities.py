@@ -12,7 +12,8 @@ from typing import Final
 from ledger.core.custody.findings import RULES, Finding, Rule
 from ledger.core.custody.ground import Ground
 from ledger.core.custody.item import unaddressed
-from ledger.core.custody.steps import Step, Walk, undone_steps
+from ledger.core.custody.steps import Step
+from ledger.core.custody.walk import Walk, undone_steps
 from ledger.core.entries import Op, Z
 
 _USES: Final = frozenset([Op.DISPENSE, Op.DESTROY, Op.DECOMMISSION])

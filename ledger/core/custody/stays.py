@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.core.custody.steps import ROLE_CHILD, ROLE_PARENT, Boxes, Step, Walk, undone_steps
+from ledger.core.custody.steps import ROLE_CHILD, ROLE_PARENT, Step
+from ledger.core.custody.walk import Boxes, Walk, undone_steps
 from ledger.core.entries import FLAG_UNPACK_ALL, Op
 
 ALWAYS: Final = 2**63 - 1
@@ -74,7 +75,7 @@ def stays(histories: Mapping[bytes, Sequence[Step]], keys: Collection[bytes]) ->
     boxes, last = _walked(histories, asked)
     for child, begun in boxes.begun.items():
         if child in asked:
-            followed = _holds(histories[child]) or last[child] > (begun.time_ms, begun.log_index)
+            followed = _holds(histories[child]) or last[child] != (begun.time_ms, begun.log_index)
             yield Stay(
                 child, boxes.parent[child], begun.log_index, begun.time_ms, None, None, followed
             )
