@@ -11,7 +11,13 @@ from ledger.cli.exit_codes import file_error
 from ledger.cli.output import JsonFlag, Output, output_of, write_bytes
 from ledger.cli.prove import Url, replace_file
 from ledger.core.errors import MalformedError
-from ledger.core.evidence_files import HeadConflict, head_conflict, parse_evidence, read_head
+from ledger.core.evidence_files import (
+    HeadConflict,
+    head_conflict,
+    parse_evidence,
+    read_head,
+    read_identity,
+)
 from ledger.core.omission_files import omission
 
 if TYPE_CHECKING:
@@ -92,11 +98,16 @@ def _of_item(item: str, url: str | None) -> bytes:
 
 
 def _of_heads(files: tuple[str, str], url: str | None) -> bytes:
-    (log_id, one), (other, two) = (read_head(read_bytes(file)) for file in files)
+    raw = [read_bytes(file) for file in files]
+    (log_id, one), (other, two) = map(read_head, raw)
     if log_id != other:
         raise MalformedError("heads", f"are of one log, here {log_id.hex()}", other.hex())
     with opened.client(url) as client:
-        return head_conflict(log_id, one, two, client.tree_at).encode()
+        # A ledger that is accused need not be asked who it is.
+        identity = read_identity(raw[0]) or read_identity(raw[1]) or client.identity()
+        if identity.log_id() != log_id:
+            raise MalformedError("log_id", "is that of the ledger at --url", log_id.hex())
+        return head_conflict(log_id, one, two, client.tree_at).encode(identity)
 
 
 def _of_omission(files: tuple[str, str] | None, url: str | None) -> bytes:

@@ -9,7 +9,7 @@ from typing import cast
 
 from ledger.core.entries import Z, decode_fact
 from ledger.core.errors import LedgerError, MalformedError, ProofError
-from ledger.core.facts import fact_bytes, parse_identity
+from ledger.core.facts import LogIdentity, fact_bytes, parse_identity
 from ledger.core.jcs import canonical_json
 from ledger.core.merkle import (
     Frontier,
@@ -88,12 +88,18 @@ class HeadConflict:
     root: bytes | None = None
     proof: Sequence[bytes] = ()
 
-    def encode(self) -> bytes:
-        """Return the file."""
+    def encode(self, identity: LogIdentity) -> bytes:
+        """Return the file; with what the log's id commits to, so that it says whose head it is."""
         members: Members = {
             "format": FORMAT,
             "kind": TWO_HEADS if self.root is None else FORK,
             "log_id": self.log_id.hex(),
+            "identity": {
+                "checkpoint_key": identity.checkpoint_key.hex(),
+                "head_signer": identity.head_signer.hex(),
+                "origin": identity.origin,
+                "registrar": identity.registrar.hex(),
+            },
             "heads": [head.members() for head in self.heads],
         }
         if self.root is not None:
@@ -118,7 +124,7 @@ def parse_evidence(raw: bytes) -> DoubleSpend | HeadConflict:
         heads = [_head(one) for one in _list(value, "heads", 2)]
         fork = value["kind"] == FORK
         return HeadConflict(
-            log_id=fact_bytes(value, "log_id", 32),
+            log_id=_log_id(value),
             heads=(heads[0], heads[1]),
             root=fact_bytes(value, "root", 32) if fork else None,
             proof=_hashes(value, "proof") if fork else (),
@@ -141,13 +147,23 @@ def read_head(raw: bytes) -> tuple[bytes, SignedHead]:
         head = _head(members["head"])
         if "log_id" in members:
             return fact_bytes(members, "log_id", 32), head
-        (genesis, *_) = cast("list[Members]", members["facts"])
-        # Facts of other kinds have other members.
-        fact = decode_fact(bytes.fromhex(cast("str", genesis["entry"])))
-        return parse_identity(fact.payload).log_id(), head
+        return _genesis(members).log_id(), head
     except (KeyError, TypeError, ValueError, LedgerError) as error:
         rule = "shows a signed head: a bundle, or an object of log_id and head"
         raise MalformedError("head", f"{rule} ({error!r})") from error
+
+
+def read_identity(raw: bytes) -> LogIdentity | None:
+    """Return what the genesis entry of a file says that `read_head` took; None without one."""
+    members = _object(parse_json(raw))
+    return _genesis(members) if "facts" in members else None
+
+
+def _genesis(members: Members) -> LogIdentity:
+    (genesis, *_) = cast("list[Members]", members["facts"])
+    # Facts of other kinds have other members.
+    fact = decode_fact(bytes.fromhex(cast("str", genesis["entry"])))
+    return parse_identity(fact.payload)
 
 
 def head_conflict(
@@ -219,6 +235,16 @@ def _handoff(value: JsonValue) -> SignedHandoff:
         role=_number(row, "role", _LAST_ROLE),
         row_path=_hashes(row, "path"),
     )
+
+
+def _log_id(value: Members) -> bytes:
+    """Return the log of two heads, whose head signer the file names."""
+    log_id, members = fact_bytes(value, "log_id", 32), _object(value["identity"])
+    # What an id commits to is all but the log's home.
+    identity = parse_identity({**members, "chain_id": 0, "contract": bytes(20).hex()})
+    if identity.log_id() != log_id:
+        raise MalformedError("identity", "is what log_id is made of", log_id.hex())
+    return log_id
 
 
 def _head(value: JsonValue) -> SignedHead:

@@ -198,7 +198,7 @@ class Stage:
         """The evidence that two heads, or files that show them, contradict each other."""
         heads = [read_head(part)[1] if isinstance(part, bytes) else part for part in (one, two)]
         made = head_conflict(self.node.identity.log_id(), *heads, tree_of(served))
-        return made.encode()
+        return made.encode(self.node.identity)
 
     def convicted_on_chain(self, evidence: bytes) -> bool:
         """Send evidence to a fresh evidence contract, and ask it about the log."""

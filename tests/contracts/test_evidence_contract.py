@@ -199,7 +199,7 @@ def forked(size: int) -> list[bytes]:
 
 def two_heads(log: AnchoredLog) -> bytes:
     heads = (head_of(log, reference_tree.leaves(9)), head_of(log, forked(9)))
-    return HeadConflict(log_id=log.log_id, heads=heads).encode()
+    return HeadConflict(log_id=log.log_id, heads=heads).encode(log.identity)
 
 
 def fork(log: AnchoredLog) -> bytes:
@@ -209,7 +209,7 @@ def fork(log: AnchoredLog) -> bytes:
         heads=(head_of(log, reference_tree.leaves(6)), head_of(log, newer)),
         root=reference_tree.root(newer[:6]),
         proof=reference_tree.consistency_proof(6, newer),
-    ).encode()
+    ).encode(log.identity)
 
 
 @pytest.mark.parametrize("make", [two_heads, fork])

@@ -16,6 +16,7 @@ from ledger.core.evidence_files import (
     head_conflict,
     parse_evidence,
     read_head,
+    read_identity,
 )
 from ledger.core.facts import LogIdentity
 from ledger.core.jcs import canonical_json
@@ -57,15 +58,15 @@ def test_a_fork_is_shown_from_either_order(older: int, newer: int) -> None:
     forked = head(older, fork_at=3)
     for pair in ((forked, head(newer)), (head(newer), forked)):
         conflict = head_conflict(LOG_ID, *pair, served)
-        verify(conflict.encode())
-        assert parse_evidence(conflict.encode()) == conflict
+        verify(conflict.encode(IDENTITY))
+        assert parse_evidence(conflict.encode(IDENTITY)) == conflict
 
 
 def test_two_heads_of_one_size_are_shown_without_a_tree() -> None:
     for other in (head(9, fork_at=4), head(9, map_root=b"\x07" * 32)):
         conflict = head_conflict(LOG_ID, head(9), other, served)
-        verify(conflict.encode())
-        assert parse_evidence(conflict.encode()) == conflict
+        verify(conflict.encode(IDENTITY))
+        assert parse_evidence(conflict.encode(IDENTITY)) == conflict
 
 
 def test_an_honest_log_gives_no_evidence() -> None:
@@ -87,6 +88,7 @@ def test_a_head_is_read_from_a_bundle_or_beside_its_log() -> None:
     genesis = {"entry": IDENTITY.entry(1).encode().hex()}
     bundle = canonical_json({"head": shown.members(), "facts": [genesis]})
     assert read_head(bundle) == (LOG_ID, shown)
+    assert (read_identity(bundle), read_identity(alone)) == (IDENTITY, None)
     for wrong in (b"[]", b"{}", canonical_json({"head": shown.members(), "facts": []})):
         with pytest.raises(MalformedError):
             read_head(wrong)

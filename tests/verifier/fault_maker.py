@@ -84,11 +84,22 @@ def head(log: Log, size: int, leaves: list[bytes], map_root: bytes, by: Key | No
     return signed if map_root == maker.Z else {**signed, "map_root": map_root.hex()}
 
 
+def identity(log: Log) -> Json:
+    """What the id of a log commits to."""
+    return {
+        "checkpoint_key": maker.CHECKPOINT_KEY.hex(),
+        "head_signer": log.head_key.address.hex(),
+        "origin": maker.ORIGIN,
+        "registrar": log.registrar.address.hex(),
+    }
+
+
 def two_heads(log: Log, *heads: Json) -> Json:
     return {
         "format": "unbroken/evidence/v1",
         "kind": "two_heads",
         "log_id": log.log_id.hex(),
+        "identity": identity(log),
         "heads": list(heads),
     }
 
@@ -110,6 +121,7 @@ def forked(**changes: Any) -> Json:  # noqa: ANN401
         "format": "unbroken/evidence/v1",
         "kind": "fork",
         "log_id": LOG.log_id.hex(),
+        "identity": identity(LOG),
         "heads": [head(LOG, 3, LEAVES, maker.Z), head(LOG, 7, OTHERS, maker.Z)],
         "root": root_of(OTHERS[:3]).hex(),
         "proof": [one.hex() for one in consistency(3, OTHERS)],

@@ -214,6 +214,13 @@ def other_signer() -> Json:
     return evidence
 
 
+def signed_by_a_stranger(**identity: object) -> Json:
+    """Two heads of somebody's log, by a key of one's own, that says whose head signer it is."""
+    heads = [fault_maker.head(LOG, 7, one, maker.Z, Key(9)) for one in (LEAVES, OTHERS)]
+    evidence = fault_maker.two_heads(LOG, *heads)
+    return evidence | {"identity": evidence["identity"] | identity}
+
+
 LEAVES, MAP, OTHER_MAP = fault_maker.LEAVES, bytes([5]) * 32, bytes([6]) * 32
 
 
@@ -230,14 +237,22 @@ def test_heads_that_contradict_each_other_are_proven(evidence: Json, told: str) 
     report = reported(evidence)
     assert told in report.steps[-1].detail
     assert LOG.head_key.address.hex() in report.steps[-1].detail
-    assert any("head signer" in line for line in report.not_checked)
+    assert any("a stolen one convicts" in line for line in report.not_checked)
 
 
 BAD_HEADS: dict[str, tuple[str, Json]] = {
     "the same head": ("conflict", heads((7, LEAVES, MAP), (7, LEAVES, MAP))),
     "two sizes": ("conflict", heads((6, LEAVES, MAP), (7, OTHERS, MAP))),
     "two keys": ("signature", other_signer()),
-    "another log": ("signature", fault_maker.split_view() | {"log_id": "11" * 32}),
+    "another log": ("domain", fault_maker.split_view() | {"log_id": "11" * 32}),
+    "a stranger's heads": ("signature", signed_by_a_stranger()),
+    "a stranger as head signer": (
+        "domain",
+        signed_by_a_stranger(head_signer=Key(9).address.hex()),
+    ),
+    "another origin": ("domain", signed_by_a_stranger(origin="other.example/log")),
+    "no origin": ("parse", signed_by_a_stranger(origin="")),
+    "an endless origin": ("parse", signed_by_a_stranger(origin="x" * 70_000)),
     "one head": (
         "parse",
         fault_maker.split_view() | {"heads": fault_maker.split_view()["heads"][:1]},
@@ -388,6 +403,7 @@ PINS = [
     (SOLD, Policy(contract=bytes(20))),
     (fault_maker.split_view(), Policy(log_id=bytes(32))),
     (forked(), Policy(log_id=bytes(32))),
+    (forked(), Policy(registrar=bytes(20))),
 ]
 OMISSION_PINS = [
     Policy(log_id=bytes(32)), Policy(registrar=bytes(20)), Policy(chain_id=1),

@@ -187,13 +187,26 @@ def decode_genesis(entry: bytes) -> tuple[Header, Genesis]:
         raise RefusedError("the entry is not a genesis entry")
     names = "chain_id checkpoint_key contract head_signer origin registrar"
     value = shape.members(payload, frozenset(names.split()))
+    return header, genesis_of(
+        value,
+        chain_id=shape.number(value["chain_id"], "chain_id"),
+        contract=shape.binary(value["contract"], "contract", 20),
+    )
+
+
+def genesis_of(value: dict[str, JsonValue], *, chain_id: int, contract: bytes) -> Genesis:
+    """What a log_id commits to, of members that are there, with its home.
+
+    Raises:
+        RefusedError: a member of another form.
+    """
     origin = shape.text(value["origin"], "origin")
     if not 0 < len(origin.encode()) <= MAX_ORIGIN_BYTES or NOT_IN_ORIGIN.search(origin):
         raise RefusedError("origin is not one of docs/spec/log.md")
-    return header, Genesis(
-        chain_id=shape.number(value["chain_id"], "chain_id"),
+    return Genesis(
+        chain_id=chain_id,
         checkpoint_key=shape.binary(value["checkpoint_key"], "checkpoint_key", 32),
-        contract=shape.binary(value["contract"], "contract", 20),
+        contract=contract,
         head_signer=shape.binary(value["head_signer"], "head_signer", 20),
         origin=origin,
         registrar=shape.binary(value["registrar"], "registrar", 20),

@@ -6,6 +6,7 @@ from unbroken_verifier import parts, shape
 from unbroken_verifier.bundle import Proof, parse_absence
 from unbroken_verifier.canonical import JsonValue
 from unbroken_verifier.eip712 import Z32
+from unbroken_verifier.entry import Genesis, genesis_of
 from unbroken_verifier.errors import RefusedError
 from unbroken_verifier.event import LAST_SPENDING_ROLE, QUANTITY_CLASS
 from unbroken_verifier.parts import MAX_CHAIN, U32, Blind, Head, Submission
@@ -20,10 +21,11 @@ DOUBLE_SPEND, TWO_HEADS, FORK, OMISSION = KINDS = (
 
 MEMBERS: dict[str, frozenset[str]] = {
     DOUBLE_SPEND: frozenset({"chain_id", "contract", "item", "spends", "handoffs"}),
-    TWO_HEADS: frozenset({"log_id", "heads"}),
-    FORK: frozenset({"log_id", "heads", "root", "proof"}),
+    TWO_HEADS: frozenset({"log_id", "identity", "heads"}),
+    FORK: frozenset({"log_id", "identity", "heads", "root", "proof"}),
     OMISSION: frozenset({"item", "head", "facts", "omitted", "chain", "siblings"}),
 }
+IDENTITY = frozenset({"checkpoint_key", "head_signer", "origin", "registrar"})
 OMITTED = frozenset({"index", "entry", "inclusion", "row"})
 HANDOFF = frozenset({"log_id", "entry", "submission", "row"})
 ROW = frozenset({"index", "salt", "role", "path"})
@@ -62,6 +64,7 @@ class Evidence:
     """What a file of evidence claims; members that its kind lacks are empty.
 
     Attributes:
+        log: of heads, what their log_id commits to; its home is no part of that.
         omitted: of an omission; head, genesis and map path are its `proof`.
         root: of a fork, the root that the newer tree has at the older size.
         proof: of a fork, the consistency proof from there to the newer head.
@@ -73,6 +76,7 @@ class Evidence:
     spends: bytes = Z32
     handoffs: tuple[Handoff, ...] = ()
     log_id: bytes = b""
+    log: Genesis | None = None
     heads: tuple[Head, ...] = ()
     root: bytes = b""
     proof: tuple[bytes, ...] = ()
@@ -99,6 +103,7 @@ def parse_evidence(value: dict[str, JsonValue]) -> tuple[str, Evidence, Proof | 
     fork = kind == FORK
     claim = Evidence(
         log_id=shape.binary(members["log_id"], "log_id", 32),
+        log=genesis_of(shape.members(members["identity"], IDENTITY), chain_id=0, contract=b""),
         heads=heads,
         root=shape.binary(members["root"], "root", 32) if fork else b"",
         proof=parts.hashes(members["proof"], "proof") if fork else (),

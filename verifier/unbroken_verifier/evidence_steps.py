@@ -8,7 +8,7 @@ from unbroken_verifier.event import item_row_bytes
 from unbroken_verifier.evidence import Handoff
 from unbroken_verifier.identifiers import item_key, verify_item_path
 from unbroken_verifier.operation import Op
-from unbroken_verifier.signature import recover
+from unbroken_verifier.signature import recover, verify_signer
 from unbroken_verifier.tree import leaf_hash, root_from_path, verify_consistency, verify_inclusion
 
 
@@ -20,8 +20,11 @@ def domain(case: Case) -> str:
         case.domain = submission_domain(evidence.chain_id, evidence.contract)
         pins["chain_id"] = (policy.chain_id, evidence.chain_id)
         pins["contract"] = (policy.contract, evidence.contract)
-    else:
+    elif evidence.log:
+        if evidence.log.log_id != evidence.log_id:
+            raise RefusedError("identity is not what log_id is made of")
         pins["log_id"] = (policy.log_id, evidence.log_id)
+        pins["registrar"] = (policy.registrar, evidence.log.registrar)
     for name, (pinned, actual) in pins.items():
         if pinned is not None and pinned != actual:
             raise RefusedError(f"{name} is {shown(actual)}, the policy pins {shown(pinned)}")
@@ -79,16 +82,20 @@ def double_spend(case: Case) -> str:
 
 
 def head_signatures(case: Case) -> str:
-    """Both heads are signed by one key."""
-    evidence = case.evidence
-    signers = []
+    """Both heads are signed by the log's head signer.
+
+    Attack: a stranger signs two heads of somebody's log with a key of his own.
+    """
+    evidence, signer = case.evidence, _head_signer(case)
     for place, head in enumerate(evidence.heads):
         with at(f"heads[{place}]"):
             digest = head_digest(evidence.log_id, head.size, head.root, head.map_root)
-            signers.append(recover(digest, head.signature))
-    if signers[0] != signers[1]:
-        raise RefusedError("two keys signed the two heads")
-    return f"both heads of log {evidence.log_id.hex()} signed by key 0x{signers[0].hex()}"
+            verify_signer(digest, head.signature, signer, "the head signer")
+    origin = evidence.log.origin if evidence.log else ""
+    return (
+        f"both heads of log {evidence.log_id.hex()}, origin {origin}, signed by its head signer "
+        f"0x{signer.hex()}"
+    )
 
 
 def two_heads(case: Case) -> str:
@@ -99,7 +106,8 @@ def two_heads(case: Case) -> str:
     if (one.root, one.map_root) == (two.root, two.map_root):
         raise RefusedError("the heads have the same roots")
     what = "roots" if one.root != two.root else "map roots"
-    return f"key {_head_signer(case)} signed two heads of size {one.size} with different {what}"
+    signer = _head_signer(case).hex()
+    return f"key 0x{signer} signed two heads of size {one.size} with different {what}"
 
 
 def fork(case: Case) -> str:
@@ -111,16 +119,17 @@ def fork(case: Case) -> str:
     if evidence.root == older.root:
         raise RefusedError("the newer tree has the older head's root at its size")
     verify_consistency(older.size, newer.size, evidence.proof, evidence.root, newer.root)
+    signer = _head_signer(case).hex()
     return (
-        f"key {_head_signer(case)} signed a head of size {newer.size} whose first {older.size} "
+        f"key 0x{signer} signed a head of size {newer.size} whose first {older.size} "
         f"entries are not those of its head of size {older.size}"
     )
 
 
-def _head_signer(case: Case) -> str:
-    evidence, head = case.evidence, case.evidence.heads[0]
-    digest = head_digest(evidence.log_id, head.size, head.root, head.map_root)
-    return f"0x{recover(digest, head.signature).hex()}"
+def _head_signer(case: Case) -> bytes:
+    if case.evidence.log is None:
+        raise RefusedError("names no log")
+    return case.evidence.log.head_signer
 
 
 def _signer(case: Case, handoff: Handoff) -> bytes:

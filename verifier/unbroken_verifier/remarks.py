@@ -64,7 +64,7 @@ def _of_events(case: Case) -> list[str]:
 def _of_evidence(case: Case) -> list[str]:
     policy = case.policy
     if case.kind != DOUBLE_SPEND:
-        lines = ["whether the key is the log's head signer: its genesis entry is no part of this"]
+        lines = ["who held the head signer's key: a stolen one convicts its log as well"]
         pins: dict[str, bytes | int | None] = {"log_id": policy.log_id}
     else:
         lines = [
@@ -74,7 +74,7 @@ def _of_evidence(case: Case) -> list[str]:
         pins = {"chain_id": policy.chain_id, "contract": policy.contract}
     if unpinned := " or ".join(name for name, pin in pins.items() if pin is None):
         lines.append(f"whether it is about a log that you know: no policy pins {unpinned}")
-    if policy.registrar is not None:
+    if policy.registrar is not None and case.kind == DOUBLE_SPEND:
         lines.append("the registrar: evidence of this kind names none")
     if case.rpcs:
         lines.append("the anchor: evidence of this kind needs none")
