@@ -22,6 +22,7 @@ from ledger.chain.client import ChainClient, FinalityPolicy
 from ledger.chain.devnet import Devnet, dev_accounts
 from ledger.chain.registrar_orders import rotate_on_chain
 from ledger.clock import now_ms
+from ledger.core.custody.findings import Rule
 from ledger.core.entries import Address
 from ledger.core.errors import NotFoundError
 from ledger.core.facts import LogIdentity
@@ -166,7 +167,9 @@ class Node:
     def cases(self) -> Cases:
         """Return the service that answers questions about findings and cases."""
         store = SqlCaseStore(self.engine)
-        guessing = Guessing(store=store, limit=self.settings.guessing_limit, now_ms=now_ms)
+        rule = read_rules(self.settings).rules[Rule.SERIAL_GUESSING]
+        limit = self.settings.guessing_limit
+        guessing = Guessing(store=store, limit=limit, now_ms=now_ms, rule=rule)
         return Cases(store=store, guessing=guessing)
 
     def reader(self) -> LookUp:

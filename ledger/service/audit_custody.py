@@ -4,7 +4,7 @@ States, stays and findings are made again from steps and facts, facts from conte
 from documents. What is erased is gone from both sides.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -13,7 +13,6 @@ from ledger.core.audit_signatures import Failure
 from ledger.core.custody.facts import EventFacts, event_facts
 from ledger.core.custody.findings import Rule
 from ledger.core.custody.settings import RuleSettings
-from ledger.core.custody.steps import Step
 from ledger.core.epcis.compared import field as kept_field
 from ledger.service.audit_ports import AuditStore, OpenStore, Row
 from ledger.service.custody_evaluation import Evaluated, evaluate, evaluate_class
@@ -36,35 +35,6 @@ class CustodyReport:
     failures: list[Failure] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Below:
-    """Custody as it was read at `size`: what is sequenced and not integrated is not there."""
-
-    store: CustodyAuditStore
-    size: int
-
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        return self._cut(self.store.histories(keys))
-
-    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
-        return self._cut(self.store.class_histories(keys))
-
-    def _cut(self, found: Mapping[bytes, list[Step]]) -> dict[bytes, list[Step]]:
-        return {
-            key: [step for step in steps if step.log_index < self.size]
-            for key, steps in found.items()
-        }
-
-    def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
-        return self.store.unjudged(keys)
-
-    def places(self, paths: Iterable[str]) -> dict[str, tuple[float, float]]:
-        return self.store.places(paths)
-
-    def products(self, keys: Collection[bytes]) -> dict[bytes, str]:
-        return self.store.products(keys)
-
-
 def audit_custody(
     open_store: OpenStore, snapshot: str, size: int, first: int, end: int, rules: RuleSettings
 ) -> CustodyReport:
@@ -76,7 +46,7 @@ def audit_custody(
         as_of_ms = custody.clock_before(size)
         while keys := store.item_keys(after, below, size, ITEMS):
             report.items += len(keys)
-            _compare(custody, keys, evaluate(_Below(custody, size), keys, as_of_ms, rules), report)
+            _compare(custody, keys, evaluate(custody, keys, size, as_of_ms, rules), report)
             after = keys[-1]
     return report
 
@@ -166,11 +136,12 @@ def audit_custody_whole(
 
 
 def _places(custody: CustodyAuditStore, size: int) -> dict[str, tuple[float, float]]:
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, tuple[int, tuple[float, float]]] = {}
     for start in range(0, size, CONTENTS):
-        for _, raw in custody.documents(start, min(start + CONTENTS, size)):
-            found = read_coordinates(raw) | found
-    return found
+        for submission, raw in custody.documents(start, min(start + CONTENTS, size)):
+            for path, at in read_coordinates(raw).items():
+                found[path] = min(found.get(path, (submission, at)), (submission, at))
+    return {path: at for path, (_, at) in found.items()}
 
 
 def _classes(
@@ -184,7 +155,7 @@ def _classes(
         made = {
             as_stored(one)
             for key in keys
-            for one in evaluate_class(_Below(custody, size), key, as_of_ms, rules)[1]
+            for one in evaluate_class(custody, key, size, as_of_ms, rules)[1]
         }
         for key in sorted({one.item for one in made ^ found}):
             fail("findings", None, f"the replay of class {key.hex()} gives something else")

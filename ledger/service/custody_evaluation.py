@@ -7,11 +7,13 @@ from typing import Protocol
 from ledger.core.custody.findings import Finding
 from ledger.core.custody.fold import fold
 from ledger.core.custody.ground import Ground, Place
+from ledger.core.custody.packers import shipped_by_others
 from ledger.core.custody.quantities import class_findings, party_sums
 from ledger.core.custody.settings import RuleSettings
 from ledger.core.custody.state import ItemState
 from ledger.core.custody.stays import stays
 from ledger.core.custody.steps import Step
+from ledger.service.custody_places import place_paths
 from ledger.service.custody_ports import StayRow
 
 Histories = Mapping[bytes, Sequence[Step]]
@@ -20,12 +22,16 @@ Histories = Mapping[bytes, Sequence[Step]]
 class CustodyReader(Protocol):
     """Reads what an evaluation is made from."""
 
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
+    def histories(self, keys: Iterable[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of items and, recursively, of containers that held them."""
         ...
 
-    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of classes, each with the quantity that it states of its class."""
+    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+        """Return, by container, who issued, got or gave what entries below end packed into it."""
+        ...
+
+    def class_histories(self, keys: Collection[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of classes, each with the quantity that it states of its."""
         ...
 
     def unjudged(self, keys: Collection[bytes]) -> set[bytes]:
@@ -53,11 +59,11 @@ class Evaluated:
 
 
 def evaluate(
-    reader: CustodyReader, keys: Collection[bytes], as_of_ms: int, rules: RuleSettings
+    reader: CustodyReader, keys: Collection[bytes], end: int, as_of_ms: int, rules: RuleSettings
 ) -> Evaluated:
-    """Evaluate items as of a clock entry."""
-    histories = reader.histories(keys)
-    ground = _ground(reader, histories, keys, as_of_ms, rules)
+    """Evaluate items by the entries below end, as of a clock entry."""
+    histories = reader.histories(keys, end)
+    ground = _ground(reader, histories, keys, end, as_of_ms, rules)
     outcome = fold(histories, keys, frozenset(), ground)
     # Names of those alone that a rule speaks of are looked up: there are few.
     spoken_of = outcome.due.keys() | {one.item for one in outcome.findings}
@@ -80,26 +86,30 @@ def evaluate(
 
 
 def evaluate_class(
-    reader: CustodyReader, key: bytes, as_of_ms: int, rules: RuleSettings
+    reader: CustodyReader, key: bytes, end: int, as_of_ms: int, rules: RuleSettings
 ) -> tuple[Histories, list[Finding]]:
-    """Return the steps of a class, and the findings of its balance."""
-    history = reader.class_histories([key])
+    """Return the steps of a class below end, and the findings of its balance."""
+    history = reader.class_histories([key], end)
     ground = Ground(as_of_ms=as_of_ms, settings=rules)
     return history, class_findings(key, party_sums(key, history.get(key, [])), ground)
 
 
 def _ground(
-    reader: CustodyReader, histories: Histories, keys: Collection[bytes], as_of_ms: int,
-    rules: RuleSettings,
+    reader: CustodyReader, histories: Histories, keys: Collection[bytes], end: int,
+    as_of_ms: int, rules: RuleSettings,
 ) -> Ground:  # fmt: skip
     said = {
         id(step.facts): step.facts for steps in histories.values() for step in steps if step.facts
     }
-    places = reader.places({facts.place for facts in said.values()} - {""})
+    places = reader.places(
+        {path for facts in said.values() if facts.place for path in place_paths(facts.place)}
+    )
     is_warm = rules.temperatures and any(facts.readings for facts in said.values())
+    boxes = shipped_by_others(histories)
     return Ground(
         as_of_ms=as_of_ms,
         settings=rules,
+        contents=reader.contents(boxes, end) if boxes else {},
         places={path: Place(*at) for path, at in places.items()},
         products=reader.products(keys) if is_warm else {},
     )

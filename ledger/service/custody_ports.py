@@ -104,10 +104,10 @@ class CustodyTransaction(Protocol):
         """Drop the facts of what tombstones [start, end) erase; return items and classes of it."""
         ...
 
-    def forget_places(self, start: int, end: int) -> bool:
-        """Drop what documents told of coordinates that tombstones [start, end) erase; tell if any.
+    def forget_places(self, start: int, end: int) -> None:
+        """Drop what documents told of coordinates that tombstones [start, end) erase.
 
-        Items that were there wait for a new look.
+        Items that were there wait for a new look, by what the next document tells.
         """
         ...
 
@@ -120,7 +120,7 @@ class CustodyTransaction(Protocol):
         ...
 
     def add_places(self, submission_id: int, found: Mapping[str, tuple[float, float]]) -> None:
-        """Keep coordinates of places that have none; items that were there wait for a new look."""
+        """Keep coordinates that a document tells; where they are new, items wait for a new look."""
         ...
 
     def places(self, paths: Iterable[str]) -> dict[str, tuple[float, float]]:
@@ -154,12 +154,16 @@ class CustodyTransaction(Protocol):
         """Return the keys that custody rules do not judge: classes, assets and foreign names."""
         ...
 
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
+    def histories(self, keys: Iterable[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of items and, recursively, of containers that held them."""
         ...
 
-    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of classes, each with the quantity that it states of its class."""
+    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+        """Return, by container, who issued, got or gave what entries below end packed into it."""
+        ...
+
+    def class_histories(self, keys: Collection[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of classes, each with the quantity that it states of its."""
         ...
 
     def open_findings(self, keys: Collection[bytes]) -> list[OpenFinding]:
@@ -215,12 +219,16 @@ class CustodyAuditStore(Protocol):
         """Return the next classes, by key, that entries below size name."""
         ...
 
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
+    def histories(self, keys: Iterable[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of items and, recursively, of containers that held them."""
         ...
 
-    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of classes, each with the quantity that it states of its class."""
+    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+        """Return, by container, who issued, got or gave what entries below end packed into it."""
+        ...
+
+    def class_histories(self, keys: Collection[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of classes, each with the quantity that it states of its."""
         ...
 
     def unjudged(self, keys: Collection[bytes]) -> set[bytes]:

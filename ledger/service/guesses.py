@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from ledger.core.custody.findings import RULES, Rule
+from ledger.core.custody.settings import DEFAULT_SETTINGS, RuleSetting
 from ledger.core.identifiers import item_key
 from ledger.service.case_ports import CaseStore, FindingFilter, Guesses, ListedFinding
 
-CODE: Final = "SERIAL_GUESSING"
-SEVERITY: Final = "medium"
-CLASS: Final = "procedural"
+CODE: Final = Rule.SERIAL_GUESSING.value
+CLASS: Final = RULES[Rule.SERIAL_GUESSING].finding_class.value
 WINDOW_MS: Final = 3_600_000
 # Who guesses is seen for this long after the hour in which it was done.
 KEPT_WINDOWS: Final = 24
@@ -31,16 +32,20 @@ _GTIN_END: Final = 18
 
 @dataclass(slots=True)
 class Guessing:
-    """Counts failing look-ups; `limit` of them within an hour make a finding, 0 none ever."""
+    """Counts failing look-ups; `limit` of them within an hour make a finding, 0 none ever.
+
+    Of the rule's setting `enabled` and `severity` count: it has no grace.
+    """
 
     store: CaseStore
     limit: int
     now_ms: Callable[[], int]
+    rule: RuleSetting = DEFAULT_SETTINGS.rules[Rule.SERIAL_GUESSING]
     _counters: dict[tuple[int, str, bytes], int] = field(default_factory=dict)
 
     def note(self, path: str, requestor: str) -> None:
         """Count a look-up of an item, by canonical path, that no entry names; no I/O."""
-        if not self.limit or not path.startswith(_GTIN):
+        if not self._is_on() or not path.startswith(_GTIN):
             return
         window = self._window()
         # No other hour has this name: who asked is not followed from one to the next.
@@ -63,24 +68,28 @@ class Guessing:
 
         By the window that runs and the one before it.
         """
-        rules = ((wanted.code, CODE), (wanted.finding_class, CLASS), (wanted.severity, SEVERITY))
+        severity = self.rule.severity.value
+        rules = ((wanted.code, CODE), (wanted.finding_class, CLASS), (wanted.severity, severity))
         of_the_log = (wanted.party, wanted.since, wanted.case)
         is_asked = all(asked in (None, is_so) for asked, is_so in rules)
-        if not self.limit or not is_asked or any(one is not None for one in of_the_log):
+        if not self._is_on() or not is_asked or any(one is not None for one in of_the_log):
             return []
         rows = self.store.guesses(self._window() - WINDOW_MS, self.limit, MAX_SHOWN)
-        found = {one.gtin: _finding(one) for one in rows}
+        found = {one.gtin: _finding(one, severity) for one in rows}
         return [one for one in found.values() if wanted.item in (None, one.item_key)]
+
+    def _is_on(self) -> bool:
+        return self.limit > 0 and self.rule.enabled
 
     def _window(self) -> int:
         return self.now_ms() // WINDOW_MS * WINDOW_MS
 
 
-def _finding(one: Guesses) -> ListedFinding:
+def _finding(one: Guesses, severity: str) -> ListedFinding:
     path = f"{_GTIN}{one.gtin}"
     who = "one requestor" if one.requestors == 1 else f"{one.requestors} requestors"
     return ListedFinding(
-        path=path, item_key=item_key(path), code=CODE, severity=SEVERITY, finding_class=CLASS,
+        path=path, item_key=item_key(path), code=CODE, severity=severity, finding_class=CLASS,
         evidence=(),
         detail=f"{one.failures} look-ups of serials that no entry names, within an hour, by {who}.",
     )  # fmt: skip

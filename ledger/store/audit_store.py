@@ -64,6 +64,14 @@ _RESULTS = """
         LEFT JOIN capture_results r ON r.submission_id = e.submission_id
              AND r.position = e.position AND r.verdict = 'accepted'
         WHERE e.submission_id IS NOT NULL AND r.submission_id IS NULL
+    UNION ALL SELECT r.log_index, 'an answer calls it a duplicate that the document has not'
+        FROM capture_results r LEFT JOIN log_entries e USING (log_index)
+        WHERE r.verdict = 'duplicate' AND (e.log_index IS NULL OR r.position >= (
+            SELECT o.count FROM capture_results a JOIN log_entries o USING (log_index)
+            WHERE a.submission_id = r.submission_id AND a.verdict = 'accepted' LIMIT 1))
+    UNION ALL SELECT min(log_index), 'submission ' || submission_id || ' was answered in parts'
+        FROM capture_results GROUP BY submission_id
+        HAVING max(position) + 1 <> count(*) OR count(DISTINCT coalesce(finished_ms, -1)) > 1
     UNION ALL SELECT min(log_index), 'its leaf hash stands in the log ' || count(*) || ' times'
         FROM log_entries GROUP BY leaf_hash HAVING count(*) > 1
     LIMIT 100

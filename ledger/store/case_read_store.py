@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg.errors import QueryCanceled
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from ledger.core.cases import CaseState
+from ledger.core.epcis.query import QueryTooComplexError
 from ledger.service.case_ports import (
     ActJob,
     ActResult,
@@ -21,6 +24,7 @@ from ledger.service.case_ports import (
     ToldChange,
 )
 from ledger.store.case_store import case_of_row, noted
+from ledger.store.query_store import STATEMENT_TIMEOUT_MS
 
 # A filter that is NULL lets everything pass. The party of an entry is in its bytes 36 to 67.
 _WANTED = """
@@ -109,37 +113,53 @@ _ADD_GUESSES = text("""
     DO UPDATE SET failures = failed_look_ups.failures + excluded.failures
 """)
 _FORGET = text("DELETE FROM failed_look_ups WHERE window_ms < :before")
+# Of this transaction alone.
+_TIMEOUT = text("SELECT set_config('statement_timeout', :ms, true)")
 _DIGEST_BYTES = 32
 
 
 class SqlCaseStore:
     """Reads findings and cases over one engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take an engine whose database is migrated."""
-        self._engine = engine
+    def __init__(self, engine: Engine, timeout_ms: int = STATEMENT_TIMEOUT_MS) -> None:
+        """Take an engine whose database is migrated, and how long a list may take."""
+        self._engine, self._timeout_ms = engine, timeout_ms
         self._at_once = engine.execution_options(isolation_level="REPEATABLE READ")
 
     def _rows(self, query: Any, **values: object) -> list[Any]:  # noqa: ANN401 -- a text
         with self._at_once.connect() as connection:
             return list(connection.execute(query, values))
 
+    def _listed(self, query: Any, wanted: FindingFilter, **values: object) -> list[Any]:  # noqa: ANN401 -- a text
+        """Return rows of a list whose filters may leave any number of rows to be read.
+
+        Raises:
+            QueryTooComplexError: It takes longer than a query may.
+        """
+        with self._at_once.connect() as connection:
+            connection.execute(_TIMEOUT, {"ms": str(self._timeout_ms)})
+            try:
+                return list(connection.execute(query, values | _filter(wanted)))
+            except OperationalError as error:
+                if not isinstance(error.orig, QueryCanceled):
+                    raise
+        raise QueryTooComplexError(
+            f"a list of findings may take {self._timeout_ms / 1000:g} seconds; ask for less: an"
+            " item, a code, or what has changed since"
+        )
+
     def open_findings(
         self, wanted: FindingFilter, after: tuple[bytes, str], limit: int
     ) -> list[ListedFinding]:
         """Return open findings by (item key, code), from behind `after`."""
-        rows = self._rows(
-            _OPEN, after_item=after[0], after_code=after[1], limit=limit, **_filter(wanted)
-        )
+        rows = self._listed(_OPEN, wanted, after_item=after[0], after_code=after[1], limit=limit)
         return [_finding(row) for row in rows]
 
     def past_findings(
         self, wanted: FindingFilter, *, closed_only: bool, after: int, limit: int
     ) -> list[ListedFinding]:
         """Return every time that a finding was open, in the order of opening."""
-        rows = self._rows(
-            _PAST, closed_only=closed_only, after=after, limit=limit, **_filter(wanted)
-        )
+        rows = self._listed(_PAST, wanted, closed_only=closed_only, after=after, limit=limit)
         return [_episode(row) for row in rows]
 
     def changes_to(self) -> int:
@@ -170,7 +190,7 @@ class SqlCaseStore:
         self, wanted: FindingFilter, after: bytes, limit: int, only: bytes | None = None
     ) -> list[ListedCase]:
         """Return cases by id, from behind `after`; `only` is the id of a single one."""
-        rows = self._rows(_CASES, **_filter(wanted), after=after, limit=limit, id=only)
+        rows = self._listed(_CASES, wanted, after=after, limit=limit, id=only)
         return [
             ListedCase(
                 row=CaseRow(row.id, row.item_key, row.code, case_of_row(row)), path=row.path,

@@ -6,6 +6,7 @@ from ledger.core.custody.facts import EventFacts
 from ledger.service.custody_ports import StayRow, StoredCustody, StoredFacts
 from ledger.store.bulk import KeyArray
 from ledger.store.custody_store import CustodyTables
+from ledger.store.facts_store import MAX_NAMESAKES
 from ledger.store.step_store import read_facts
 
 _STATES = """
@@ -28,29 +29,31 @@ _STORED_QUANTITIES = """
     SELECT log_index, item_key, quantity FROM custody_quantities
     WHERE log_index >= %s AND log_index < %s
 """
-_PLACES = "SELECT path, latitude, longitude FROM places"
-_WRONG_ORIGINALS = """
+_PLACES = """
+    SELECT DISTINCT ON (path) path, latitude, longitude FROM places ORDER BY path, submission_id
+"""
+_WRONG_ORIGINALS = f"""
     WITH shared AS (
         SELECT event_id FROM events WHERE NOT declares_error AND event_id IS NOT NULL
         GROUP BY event_id HAVING count(*) > 1
     ), named AS (
-        SELECT e.log_index, e.event_digest, e.event_hash,
-            first_value(e.log_index) OVER same AS first,
-            first_value(e.event_digest) OVER same AS digest,
-            first_value(e.event_hash) OVER same AS hash,
-            starts_with(e.event_id, 'ni:///sha-256;') AS by_hash
+        SELECT e.log_index, e.event_id, e.event_digest, e.event_hash,
+            substring(l.entry FROM 9 FOR 8) AS told,
+            row_number() OVER (PARTITION BY e.event_id ORDER BY e.log_index) AS number
         FROM shared JOIN events e USING (event_id) JOIN log_entries l USING (log_index)
             JOIN custody_facts USING (log_index)
         WHERE NOT e.declares_error
-        WINDOW same AS (PARTITION BY e.event_id
-            ORDER BY substring(l.entry FROM 9 FOR 8), e.event_digest, e.log_index)
+    ), originals AS (
+        SELECT DISTINCT ON (event_id) * FROM named WHERE number <= {MAX_NAMESAKES:d}
+        ORDER BY event_id, told, event_digest, log_index
     ), judged AS (
-        SELECT log_index, first AS original FROM named
-        WHERE event_digest <> digest AND (event_hash <> hash OR NOT by_hash)
+        SELECT n.log_index, o.log_index AS original FROM named n JOIN originals o USING (event_id)
+        WHERE n.event_digest <> o.event_digest
+            AND (n.event_hash <> o.event_hash OR NOT starts_with(event_id, 'ni:///sha-256;'))
     )
     SELECT f.log_index FROM custody_facts f LEFT JOIN judged j USING (log_index)
     WHERE f.original IS DISTINCT FROM j.original LIMIT 100
-"""
+"""  # noqa: S608 -- a number of our own
 _STRAY = """
     SELECT 'state of item ' || encode(item_key, 'hex') FROM item_states s WHERE NOT EXISTS
         (SELECT 1 FROM item_rows r WHERE r.item_key = s.item_key AND r.role <> 5)

@@ -12,11 +12,11 @@ from operator import itemgetter
 from sqlalchemy import text
 
 from ledger.core.custody.state import ItemState
-from ledger.core.custody.steps import MAX_NESTING
-from ledger.core.entries import FLAG_UNPACK_ALL, Op
 from ledger.service.custody_ports import CustodyProgress, KnownKey, StayRow
 from ledger.store.bulk import KeyArray, copy_into
+from ledger.store.contents_store import flagged_above
 from ledger.store.finding_store import FindingTables
+from ledger.store.touched import concerned
 
 _STATES = {
     "item_key": "bytea", "status": "text", "holder": "bytea", "shipped_to": "bytea",
@@ -27,32 +27,7 @@ _STAYS = {
     "child": "bytea", "from_index": "int8", "parent": "bytea", "from_ms": "int8",
     "to_index": "int8", "to_ms": "int8", "is_followed": "bool",
 }  # fmt: skip
-# Bytes 5, 6 and 8 to 16 of an entry: operation, flags, event time. A VOID counts from the beginning
-# of time: what it takes back may be as old as that.
-_TOUCHED = f"""
-    WITH RECURSIVE named AS MATERIALIZED (
-        SELECT r.item_key AS key, min(r.log_index) AS first,
-            min(CASE WHEN get_byte(e.entry, 5) = {Op.VOID:d} THEN 0
-                ELSE ('x' || encode(substring(e.entry FROM 9 FOR 8), 'hex'))::bit(64)::bigint
-            END) AS since,
-            bool_or(r.role = 1 AND get_byte(e.entry, 6) & {FLAG_UNPACK_ALL:d} <> 0) AS frees
-        FROM item_rows r JOIN log_entries e USING (log_index)
-        WHERE r.log_index >= %s AND r.log_index < %s AND r.role <> 5 GROUP BY r.item_key
-    ), inside AS (
-        SELECT s.child, n.since, 1 AS depth FROM named n JOIN stays s ON s.parent = n.key
-            AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= n.since)
-        UNION
-        SELECT s.child, i.since, depth + 1 FROM inside i JOIN stays s ON s.parent = i.child
-            AND s.is_followed AND (s.to_ms IS NULL OR s.to_ms >= i.since)
-            WHERE depth < {MAX_NESTING:d}
-    )
-    SELECT key, min(first) AS at FROM (
-        SELECT key, first FROM named
-        UNION ALL SELECT child, NULL FROM inside
-        UNION ALL SELECT s.child, NULL FROM named n JOIN stays s ON s.parent = n.key
-            AND (s.to_ms IS NULL OR s.to_ms >= n.since) WHERE n.frees
-    ) touched GROUP BY key ORDER BY at NULLS LAST, key
-"""  # noqa: S608 -- numbers of our own
+_TOUCHED = concerned("r.log_index >= %s AND r.log_index < %s")
 _CLASSES = """
     SELECT DISTINCT item_key FROM item_rows
     WHERE log_index >= %s AND log_index < %s AND role = 5 ORDER BY item_key
@@ -135,9 +110,10 @@ class CustodyTables(FindingTables):
 
         These are the items that the entries name, and what is concerned inside of them: what did
         something by itself while it was there, at the time of the entry or later, and what an
-        unpack-all takes out.
+        unpack-all takes out; and containers around them that a stranger shipped, as it seemed.
         """
-        return [key for key, _ in self._fetch(_TOUCHED, start, end)]
+        touched = [key for key, _ in self._fetch(_TOUCHED, start, end)]
+        return [*touched, *flagged_above(self._connection, start, end)]
 
     def touched_classes(self, start: int, end: int) -> list[bytes]:
         """Return the classes that entries [start, end) name."""

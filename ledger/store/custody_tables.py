@@ -45,7 +45,7 @@ custody_facts = Table(
     Column("original", BigInteger),
     Column("alarm", Boolean, nullable=False),
     Column("more", Text),
-    Index("ix_custody_facts_place", "place"),
+    Index("ix_custody_facts_place", text("split_part(place, '/254/', 1)")),
     Index("ix_custody_facts_original", "original", postgresql_where=text("original IS NOT NULL")),
     comment="What the content of an event tells custody; gone when the content is erased. "
     "original: the event that had its eventID first, with other content. more: JSON, if any.",
@@ -84,8 +84,10 @@ places = Table(
     Column("path", Text, primary_key=True),
     Column("latitude", Float(53), nullable=False),
     Column("longitude", Float(53), nullable=False),
-    Column("submission_id", BigInteger, nullable=False),
-    comment="Coordinates by master data: what the first document in log order says stands.",
+    Column("submission_id", BigInteger, primary_key=True, autoincrement=False),
+    Index("ix_places_submission_id", "submission_id"),
+    comment="Coordinates by master data: of all documents that tell of a place, what the first "
+    "says stands.",
 )
 
 finding_history = Table(

@@ -25,10 +25,13 @@ _SENT = text("""
         WHERE verdict = 'duplicate' AND log_index = ANY(:events)
 """)
 _FORGET_SUBMISSIONS: Final = (
-    text("UPDATE submissions SET document = NULL, sealed = NULL WHERE id = ANY(:submissions)"),
+    text("""
+        UPDATE submissions SET document = NULL, sealed = NULL WHERE id = ANY(:submissions)
+            AND num_nonnulls(document, sealed) > 0
+    """),
     text("""
         UPDATE capture_results SET reason = NULL, findings = NULL
-        WHERE submission_id = ANY(:submissions)
+        WHERE submission_id = ANY(:submissions) AND num_nonnulls(reason, findings) > 0
     """),
 )
 # Master data of a document that goes: what else states the same only a new index can tell. The
@@ -40,6 +43,10 @@ _REINDEX = text("""
             OR position('\\x6f0063006100620075006c006100720079'::bytea IN document) > 0)
     )
 """)
+# Everybody locks a subscription before its deliveries; one who forgets one locks both.
+_LOCK_SUBSCRIPTIONS = text(
+    "SELECT id FROM subscriptions WHERE kind = 'query' ORDER BY id FOR NO KEY UPDATE"
+)
 _UNDELIVERED = text("""
     SELECT d.id, d.subscription_id
     FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
@@ -141,6 +148,7 @@ class ErasureWrites:
         A dead letter goes too, and its subscription tries again: there is nothing left to replay.
         """
         connection = self._connection
+        connection.execute(_LOCK_SUBSCRIPTIONS)
         rows = connection.execute(_UNDELIVERED, given).all()
         if rows:
             connection.execute(_FORGET_DELIVERIES, {"deliveries": [row.id for row in rows]})

@@ -11,13 +11,14 @@ from ledger.core.custody.facts import EventFacts, Reading
 from ledger.core.custody.steps import MAX_NESTING, Step
 from ledger.core.entries import Op, Z, event_fields
 from ledger.store.bulk import IndexArray, KeyArray, driver_of, fetch_rows
+from ledger.store.contents_store import parties_of_contents
 
 # The fold follows containers MAX_NESTING deep; what it asks for must have been read.
 MAX_DEPTH = MAX_NESTING + 1
 _OPS = {int(op): op for op in Op}
 _STEPS = """
-    SELECT item_key, log_index, role, spends FROM item_rows WHERE item_key = ANY(%s)
-    ORDER BY log_index
+    SELECT item_key, log_index, role, spends FROM item_rows
+    WHERE item_key = ANY(%s) AND log_index < %s ORDER BY log_index
 """
 _ENTRIES = "SELECT log_index, leaf_hash, entry FROM log_entries WHERE log_index = ANY(%s)"
 # An event lists children or does not: its first such row answers, however many there are.
@@ -31,7 +32,8 @@ _FACTS = """
     FROM custody_facts WHERE log_index = ANY(%s)
 """
 _QUANTITIES = """
-    SELECT item_key, log_index, quantity FROM custody_quantities WHERE item_key = ANY(%s)
+    SELECT item_key, log_index, quantity FROM custody_quantities
+    WHERE item_key = ANY(%s) AND log_index < %s
 """
 _PRODUCTS = """
     SELECT item_key, substring(path FROM 5 FOR 14) FROM items
@@ -71,10 +73,10 @@ class StepTables:
         """Return the GTIN-14 of the items among keys that have one."""
         return dict(self._fetch(_PRODUCTS, KeyArray(keys)))
 
-    def histories(self, keys: Iterable[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of items and, recursively, of the containers that held them."""
+    def histories(self, keys: Iterable[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of items and, recursively, of containers that held them."""
         found: dict[bytes, list[Step]] = {}
-        read = _Read(self)
+        read = _Read(self, end)
         wanted = set(keys)
         for _ in range(MAX_DEPTH):
             if not wanted:
@@ -84,12 +86,16 @@ class StepTables:
             wanted = parents - found.keys()
         return found
 
-    def class_histories(self, keys: Collection[bytes]) -> dict[bytes, list[Step]]:
-        """Return all steps of classes, each with the quantity that it states of its class."""
-        found = _Read(self).steps(set(keys))
+    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+        """Return, by container, who issued, got or gave what entries below end packed into it."""
+        return parties_of_contents(self._connection, containers, end)
+
+    def class_histories(self, keys: Collection[bytes], end: int) -> dict[bytes, list[Step]]:
+        """Return all steps below end of classes, each with the quantity that it states of its."""
+        found = _Read(self, end).steps(set(keys))
         stated = {
             (key, index): quantity
-            for key, index, quantity in self._fetch(_QUANTITIES, KeyArray(keys))
+            for key, index, quantity in self._fetch(_QUANTITIES, KeyArray(keys), end)
         }
         return {
             key: [_counted(step, stated.get((key, step.log_index))) for step in steps]
@@ -100,8 +106,9 @@ class StepTables:
 class _Read:
     """What one call of `histories` has read so far, by log index."""
 
-    def __init__(self, tables: StepTables) -> None:
+    def __init__(self, tables: StepTables, end: int) -> None:
         self._fetch = tables._fetch  # noqa: SLF001 -- of the same module
+        self._end = end
         self._entries: dict[int, _Entry] = {}
         self._facts: dict[int, EventFacts] = {}
         # Most events of a site say the same.
@@ -110,7 +117,7 @@ class _Read:
 
     def steps(self, keys: set[bytes]) -> dict[bytes, list[Step]]:
         """Return the steps of keys, by item."""
-        rows = self._fetch(_STEPS, KeyArray(keys))
+        rows = self._fetch(_STEPS, KeyArray(keys), self._end)
         self._read({row[1] for row in rows} - self._entries.keys())
         entries, facts, families = self._entries, self._facts, self._families
         steps: dict[bytes, list[Step]] = {key: [] for key in keys}

@@ -38,6 +38,8 @@ _DUE = text("""
         ELSE s.cursor < :last END
     ORDER BY coalesce(d.next_ms, s.notified_ms, s.created_ms) LIMIT :limit
 """)
+# Before its deliveries, as the erasure of an event and the end of a subscription do.
+_LOCK = text("SELECT 1 FROM subscriptions WHERE id = :id FOR NO KEY UPDATE")
 _PRUNE = (
     text("DELETE FROM deliveries WHERE state = 'delivered' AND updated_ms < :before_ms"),
     # In one statement: a subscription whose rows these are is seen by the same snapshot.
@@ -135,6 +137,7 @@ class SqlSubscriptionStore:
         """Send the dead letter again, as new but for its id and bytes, and go on behind it."""
         values = {"id": subscription_id, "at_ms": at_ms}
         with self._engine.begin() as connection:
+            connection.execute(_LOCK, {"id": subscription_id})
             found: str | None = connection.execute(_REPLAY, values).scalar_one_or_none()
             go_on = text("UPDATE subscriptions SET stopped = false WHERE id = :id")
             connection.execute(go_on, {"id": subscription_id})
@@ -291,6 +294,7 @@ class SqlHeld:
         """Record the acknowledgement and move the cursor; a time ends the scheduled run."""
         values = {"id": delivery.id, "status": status, "at_ms": at_ms}
         with self._connection.begin():
+            self._connection.execute(_LOCK, {"id": self._id})
             # None when it was deleted meanwhile: there is no cursor to move either.
             if self._connection.execute(_DELIVERED, values).rowcount == 1:
                 self._move(delivery.last, next_ms, at_ms)
@@ -302,6 +306,7 @@ class SqlHeld:
             "dead": next_ms is None, "next_ms": delivery.next_ms if next_ms is None else next_ms,
         }  # fmt: skip
         with self._connection.begin():
+            self._connection.execute(_LOCK, {"id": self._id})
             self._connection.execute(_FAILED, values)
             if next_ms is None:
                 stop = text("UPDATE subscriptions SET stopped = true WHERE id = :id")
@@ -314,5 +319,6 @@ class SqlHeld:
         )
         smaller = text("UPDATE subscriptions SET batch = :batch WHERE id = :id")
         with self._connection.begin():
+            self._connection.execute(_LOCK, {"id": self._id})
             self._connection.execute(gone)
             self._connection.execute(smaller, {"id": self._id, "batch": batch})

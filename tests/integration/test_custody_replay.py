@@ -10,10 +10,12 @@ from sqlalchemy import Connection, text
 from ledger.bootstrap import Node
 from ledger.clock import now_ms
 from ledger.core.custody.settings import parse_rule_settings
-from ledger.core.facts import claim_key, key_added, party_added
+from ledger.core.facts import claim_key, key_added, party_added, tombstone
 from ledger.core.identifiers import canonical_path, item_key, party_key
 from ledger.core.signatures import address_of
 from ledger.core.submission import Signer, build_submission, format_submission
+from ledger.service import integrate as integration
+from ledger.service import integrate_custody
 from ledger.service.integrate import Integrator
 from tests.custody_replay import derived, replayed
 from tests.integration.partners import document
@@ -24,6 +26,9 @@ SEEDS = range(1, 4)
 EVENTS = 80
 GLNS = ("4012345000009", "4012346000008", "4012347000007")
 PLACES = ("urn:epc:id:sgln:4012345.00001.0", "urn:epc:id:sgln:4012346.00001.0")
+# A dock of each, of which no coordinates are told but its site's.
+DOCKS = tuple(place.removesuffix("0") + "101" for place in PLACES)
+DISPOSITIONS = ("stolen", "recalled", "active", "returned", "expired")
 Event = dict[str, object]
 
 
@@ -65,8 +70,10 @@ def drawn(chance: random.Random, seed: int) -> Event:
     event: Event = {
         "eventTime": f"2026-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z",
         "eventTimeZoneOffset": "+00:00", "type": "ObjectEvent", "action": "OBSERVE",
-        "readPoint": {"id": chance.choice(PLACES)},
+        "readPoint": {"id": chance.choice(PLACES + DOCKS)},
     }  # fmt: skip
+    if chance.random() < 0.2:
+        event["disposition"] = chance.choice(DISPOSITIONS)
     kind = chance.randrange(9)
     if kind in (0, 1):
         event |= {
@@ -119,30 +126,72 @@ def looking(node: Node) -> Iterator[Connection]:
         connection.rollback()
 
 
+def erase_any(node: Node, chance: random.Random) -> None:
+    """Erase one event, of those that are not yet."""
+    with looking(node) as connection:
+        left = connection.scalars(
+            text("SELECT log_index FROM events WHERE content IS NOT NULL ORDER BY log_index")
+        ).all()
+    if left:
+        at, registrar = now_ms(), node.registrar()
+        fact = tombstone(at, registrar.address, chance.choice(left), "GDPR 17")
+        registrar.submit([fact], at_ms=at)
+
+
+def play(node: Node, seed: int, count: int, at_ms: int) -> int:
+    """Send drawn events in batches, erase some of them meanwhile; return the time reached."""
+    chance = random.Random(seed)
+    senders = [signer(node, number) for number in range(len(GLNS))]
+    events = [drawn(chance, seed) for _ in range(count)]
+    while events:
+        for _ in range(min(chance.randrange(1, 6), len(events))):
+            raw = document(events.pop())
+            if chance.random() < 0.05:
+                raw = with_places(raw)
+            send(node, chance.choice(senders), raw)
+        if chance.random() < 0.15:
+            erase_any(node, chance)
+        at_ms += chance.randrange(20 * DAY)
+        integrate(node, at_ms)
+    return at_ms
+
+
 @pytest.mark.timeout(600)
 def test_any_interleaving_gives_what_the_log_gives_when_it_is_replayed(fresh_node: Node) -> None:
     node = fresh_node
-    senders = [signer(node, number) for number in range(len(GLNS))]
     at_ms = max(now_ms(), START)
     for seed in SEEDS:
-        chance = random.Random(seed)
-        events = [drawn(chance, seed) for _ in range(EVENTS)]
-        while events:
-            for _ in range(min(chance.randrange(1, 6), len(events))):
-                raw = document(events.pop())
-                if chance.random() < 0.05:
-                    raw = with_places(raw)
-                send(node, chance.choice(senders), raw)
-            at_ms += chance.randrange(20 * DAY)
-            integrate(node, at_ms)
+        at_ms = play(node, seed, EVENTS, at_ms)
         with looking(node) as connection:
             assert derived(connection) == replayed(connection)
             closed = "SELECT count(*) FROM finding_history WHERE closed_reason IS NOT NULL"
             assert connection.execute(text(closed)).scalar_one() > 0
             assert connection.execute(text("SELECT count(*) FROM stays")).scalar_one() > 0
+    send(node, signer(node, 0), with_places(document(drawn(random.Random(9), 9))))
+    integrate(node, at_ms + DAY)
     with looking(node) as connection:
-        assert connection.execute(text("SELECT count(*) FROM places")).scalar_one() == len(PLACES)
+        told = "SELECT count(DISTINCT path) FROM places"
+        assert connection.execute(text(told)).scalar_one() == len(PLACES)
+        assert connection.execute(text("SELECT count(*) FROM tombstones")).scalar_one() > 0
+        assert derived(connection) == replayed(connection)
     verify_settings_reach_all_items(node)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_limit_of_a_step_changes_what_is_found(
+    fresh_node: Node, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Batches are cut where nobody would cut them; what is sequenced behind is not yet there."""
+    for module, name in (
+        (integrate_custody, "ITEMS"), (integrate_custody, "REVISITED"),
+        (integrate_custody, "CONTENTS"), (integration, "MAX_LEAVES"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, limit)
+    play(fresh_node, 10 + limit, EVENTS // 2, max(now_ms(), START))
+    monkeypatch.undo()
+    with looking(fresh_node) as connection:
+        assert derived(connection) == replayed(connection)
 
 
 def verify_settings_reach_all_items(node: Node) -> None:

@@ -239,6 +239,11 @@ REFUSED = {
     " WHERE log_index = :k",
     "verdict of an erased event": "UPDATE capture_results SET verdict = 'rejected',"
     " log_index = NULL WHERE log_index = :i",
+    "an answer that another submission repeats it": "INSERT INTO capture_results (submission_id,"
+    " position, verdict, log_index) SELECT submission_id, 1, 'duplicate', :i FROM log_entries"
+    " WHERE log_index = :k",
+    "a submission that is to be answered again": "INSERT INTO submission_queue"
+    " SELECT submission_id FROM log_entries WHERE log_index = :k",
 }
 
 
@@ -310,8 +315,16 @@ TOLD = {
     "its digest kept": "UPDATE events SET event_digest = sha256('x') WHERE log_index = :i",
     "tombstone forgotten": "DELETE FROM tombstones WHERE event_index = :i",
     "tombstone invented": "INSERT INTO tombstones VALUES (:k, 0 + :k + 1, sha256('x'))",
+    "repeat invented": "INSERT INTO capture_results (submission_id, position, verdict, log_index,"
+    " finished_ms) SELECT submission_id, position + 1, 'duplicate', :i, finished_ms"
+    " FROM capture_results WHERE log_index = :k",
+    "repeat invented in another's name": "INSERT INTO capture_results (submission_id, position,"
+    " verdict, log_index) SELECT max(submission_id), 1, 'duplicate', :i FROM capture_results",
 }
-CHECKS = ("content", "submission", "items", "items", "erased", "directory", "directory")
+CHECKS = (
+    "content", "submission", "items", "items", "erased", "directory", "directory", "results",
+    "results",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -322,7 +335,7 @@ def test_the_audit_tells_what_an_attacker_did(
 ) -> None:
     given = {"i": pair[0], "k": pair[1]}
     used = {name: value for name, value in given.items() if f":{name}" in statement}
-    tables = ("events", "submissions", "item_rows", "tombstones")
+    tables = ("events", "submissions", "item_rows", "tombstones", "capture_results")
     with ledger.node.engine.connect() as connection:
         connection.execute(text("SET session_replication_role = replica"))
         for table in tables:
@@ -340,6 +353,21 @@ def test_the_audit_tells_what_an_attacker_did(
             connection.execute(text("SET session_replication_role = DEFAULT"))
             connection.commit()
     assert ledger.failures() == []
+
+
+def test_a_forged_answer_lets_no_document_go(ledger: Ledger, pair: tuple[int, int]) -> None:
+    """Nor does one that an older release let in: it stands where the document has no event."""
+    submission = "(SELECT submission_id FROM log_entries WHERE log_index = :k)"
+    with ledger.node.engine.connect() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for position, verdict in ((1, "duplicate"), (2, "accepted")):
+            forged = f"INSERT INTO capture_results (submission_id, position, verdict, log_index)\
+                SELECT {submission}, {position}, '{verdict}', :i"
+            connection.execute(text(forged), {"i": pair[0], "k": pair[1]})
+        connection.execute(text("SET LOCAL session_replication_role = DEFAULT"))
+        with pytest.raises(DBAPIError, match="append-only"):
+            connection.execute(text(REFUSED["document of another submission"]), {"k": pair[1]})
+        connection.rollback()
 
 
 def test_a_tombstone_that_is_not_integrated_is_no_failure(ledger: Ledger) -> None:
@@ -362,7 +390,7 @@ def test_content_that_a_tombstone_names_and_that_is_still_there_is_told(ledger: 
     ledger.erase(index)
     ledger.turn()
     back = text(f"UPDATE events SET ({columns}) = (:a, :b, :c) WHERE log_index = :i")  # noqa: S608
-    for values, told in ((kept, {"erased"}), ((None, None, None), set())):
+    for values, told in ((kept, {"custody", "erased"}), ((None, None, None), set())):
         with ledger.node.engine.connect() as connection:
             connection.execute(text("SET session_replication_role = replica"))
             connection.execute(back, {"i": index, **dict(zip("abc", values, strict=True))})

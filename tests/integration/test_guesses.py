@@ -50,10 +50,14 @@ def test_look_ups_that_fail_are_a_procedural_finding_of_the_product(
     until(lambda: bool(guesses(watched, product)))
     (found,) = guesses(watched, product)
     assert found == {
-        "code": "SERIAL_GUESSING", "severity": "medium", "class": "procedural", "evidence": [],
+        "code": "SERIAL_GUESSING", "severity": "operational", "class": "procedural", "evidence": [],
         "item": product, "item_key": found["item_key"], "detail": found["detail"],
     }  # fmt: skip
     assert "4 look-ups" in found["detail"]
+    for severity, is_told in (("operational", True), ("medium", False)):
+        asked = {"code": "SERIAL_GUESSING", "severity": severity, "limit": "500"}
+        told = watched.get("/findings", params=asked).json()["findings"]
+        assert (product in [one["item"] for one in told]) == is_told
     asked = {"class": "procedural", "limit": "500"}
     listed = watched.get("/findings", params=asked).json()["findings"]
     assert product in [one["item"] for one in listed]

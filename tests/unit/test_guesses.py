@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.core.custody.findings import Rule
+from ledger.core.custody.settings import parse_rule_settings
 from ledger.core.identifiers import item_key
 from ledger.service.case_ports import FindingFilter, Guesses
 from ledger.service.guesses import KEPT_WINDOWS, MAX_COUNTERS, WINDOW_MS, Guessing
@@ -55,6 +57,23 @@ def test_what_fails_too_often_is_a_finding_of_the_product() -> None:
     assert (found.evidence, found.case, found.changed_index) == ((), None, None)
     assert "3 look-ups" in found.detail
     assert "2 requestors" in found.detail
+
+
+def test_the_settings_of_its_rule_hold() -> None:
+    settings = b'[rules.SERIAL_GUESSING]\nseverity = "high"\n'
+    counter, store = guessing(limit=1)
+    counter.rule = parse_rule_settings(settings).rules[Rule.SERIAL_GUESSING]
+    counter.note(f"{PACK}1", "192.0.2.1")
+    counter.write()
+    assert [one.severity for one in counter.findings(FindingFilter())] == ["high"]
+    assert counter.findings(FindingFilter(severity="operational")) == []
+    off = parse_rule_settings(b"[rules.SERIAL_GUESSING]\nenabled = false\n")
+    counter.rule = off.rules[Rule.SERIAL_GUESSING]
+    assert counter.findings(FindingFilter()) == []
+    store.rows.clear()
+    counter.note(f"{PACK}1", "192.0.2.1")
+    counter.write()
+    assert not store.rows
 
 
 def test_filters_that_ask_for_the_log_get_none() -> None:

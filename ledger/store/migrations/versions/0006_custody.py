@@ -61,7 +61,10 @@ def _content() -> None:
         comment="What the content of an event tells custody; gone when the content is erased."
         " original: the event that had its eventID first, with other content. more: JSON, if any.",
     )
-    op.create_index("ix_custody_facts_place", "custody_facts", ["place"], unique=False)
+    # Where a site's extension has no coordinates, those of its GLN count.
+    op.create_index(
+        "ix_custody_facts_place", "custody_facts", [sa.text("split_part(place, '/254/', 1)")]
+    )
     op.create_index(
         "ix_custody_facts_original",
         "custody_facts",
@@ -85,10 +88,12 @@ def _content() -> None:
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("latitude", sa.Float(53), nullable=False),
         sa.Column("longitude", sa.Float(53), nullable=False),
-        sa.Column("submission_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("path", name=op.f("pk_places")),
-        comment="Coordinates by master data: what the first document in log order says stands.",
+        sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("path", "submission_id", name=op.f("pk_places")),
+        comment="Coordinates by master data: of all documents that tell of a place, what the first"
+        " says stands.",
     )
+    op.create_index("ix_places_submission_id", "places", ["submission_id"], unique=False)
 
 
 def _containment() -> None:
