@@ -26,7 +26,7 @@ class CustodyReader(Protocol):
         """Return all steps below end of items and, recursively, of containers that held them."""
         ...
 
-    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+    def parties_inside(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
         """Return, by container, who issued, got or gave what entries below end packed into it."""
         ...
 
@@ -109,7 +109,7 @@ def _ground(
     return Ground(
         as_of_ms=as_of_ms,
         settings=rules,
-        contents=reader.contents(boxes, end) if boxes else {},
+        contents=reader.parties_inside(boxes, end) if boxes else {},
         places={path: Place(*at) for path, at in places.items()},
         products=reader.products(keys) if is_warm else {},
     )

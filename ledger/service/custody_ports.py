@@ -158,7 +158,7 @@ class CustodyTransaction(Protocol):
         """Return all steps below end of items and, recursively, of containers that held them."""
         ...
 
-    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+    def parties_inside(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
         """Return, by container, who issued, got or gave what entries below end packed into it."""
         ...
 
@@ -223,7 +223,7 @@ class CustodyAuditStore(Protocol):
         """Return all steps below end of items and, recursively, of containers that held them."""
         ...
 
-    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+    def parties_inside(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
         """Return, by container, who issued, got or gave what entries below end packed into it."""
         ...
 

@@ -86,7 +86,7 @@ class StepTables:
             wanted = parents - found.keys()
         return found
 
-    def contents(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
+    def parties_inside(self, containers: Collection[bytes], end: int) -> dict[bytes, set[bytes]]:
         """Return, by container, who issued, got or gave what entries below end packed into it."""
         return parties_of_contents(self._connection, containers, end)
 
