@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, cast
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from api import errors, openapi
+from api.asking import NoNul, verify_parameters
 from api.capture import Capture
 from api.capture_event import CaptureEvent
 from api.cases import CaseRoutes
@@ -90,18 +91,19 @@ def create_app(node: Node) -> FastAPI:
         NamedQueryRoutes(node.named_queries(store), queries).router(),
         ResourceRoutes(queries).router(),
         *_custody_routes(node, reader),
-        FindingRoutes(cases).router(),
+        FindingRoutes(cases, reader).router(),
         CaseRoutes(cases, reader, acceptor, directory, intake).router(),
         LogRoutes(reader, node.identity).router(),
         SubscriptionRoutes(node.subscriber()).router(),
         pages(),
     ]
     for router in routes:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(verify_parameters)])
     app.router.add_websocket_route(QUERY_EVENTS, cast("Any", QuerySocket(node.followers())))
     app.add_middleware(cast("Any", GuessWatch), guessing=cases.guessing)
+    app.add_middleware(cast("Any", NoNul))
     app.add_middleware(cast("Any", Guard), hot_path=CAPTURE, hot=capture, history=History(queries))
-    errors.install(app)
+    errors.install(app, routes)
     return app
 
 

@@ -62,7 +62,7 @@ class CaseRoutes:
         router = APIRouter(tags=["Cases"])
         router.add_api_route(
             "/cases", self.cases, methods=["GET"], response_description=GIVEN,
-            responses=problems(400, 422), response_model_exclude_none=True,
+            responses=problems(400, 413, 422), response_model_exclude_none=True,
         )  # fmt: skip
         router.add_api_route(
             "/cases/{id}", self.case, methods=["GET"], response_description=GIVEN,
@@ -96,7 +96,7 @@ class CaseRoutes:
         at_ms = now_ms()
         wanted = FindingFilter(
             code=code, finding_class=finding_class, severity=severity, item=item_of(item),
-            party=party_of(party), case=state, at_ms=at_ms,
+            party=party_of(party, self._reader), case=state, at_ms=at_ms,
         )  # fmt: skip
         found, cursor = self._cases.cases(wanted, after, limit)
         shown = [case_schemas.Case(**_members(one, at_ms)) for one in found]

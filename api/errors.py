@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.routing import Match, Route
 
 from api.epcis_paths import LIMITS, PREFIX, allowed_methods, with_head
 from api.guard import FENCE
@@ -166,15 +168,28 @@ PROBLEMS: Mapping[type[Exception] | int, Kind] = {
 TOLD: tuple[type[Exception], ...] = (LedgerError, *STORE_ERRORS)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of app with a problem."""
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Answer every error of app, whose routes are those of the routers, with a problem."""
+    app.state.own_routes = [
+        one for router in routers for one in router.routes if isinstance(one, Route)
+    ]
     for kind in PROBLEMS:
         app.add_exception_handler(kind, _handle)
     app.add_exception_handler(Exception, _handle)
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    return problem(request.url.path, error)
+    answer = problem(request.url.path, error)
+    if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not _is_epcis(request.url.path):
+        answer.headers["Allow"] = _allowed(request)
+    return answer
+
+
+def _allowed(request: Request) -> str:
+    """Return the `Allow` of a path that several routes may serve, each with a method of its own."""
+    own: Sequence[Route] = request.app.state.own_routes
+    serving = [one for one in own if one.matches(request.scope)[0] is not Match.NONE]
+    return with_head(list(dict.fromkeys(name for one in serving for name in one.methods or ())))
 
 
 def problem(path: str, error: Exception) -> Response:
@@ -244,9 +259,19 @@ def _faults(error: RequestValidationError) -> Sequence[dict[str, str]]:
 
 
 def _fault(name: str, rule: str, value: object) -> dict[str, str]:
-    shown = value.decode(errors="replace") if isinstance(value, bytes) else value
+    shown = value.decode(errors="replace") if isinstance(value, bytes) else shown_json(value)
     members = {"field": name, "rule": rule}
     return members if shown is None else {**members, "value": _shown(str(shown), MAX_SHOWN)}
+
+
+def shown_json(value: object) -> object:
+    """Return a value as JSON has it, a text as it is; what is no JSON as itself."""
+    if isinstance(value, str) or value is None:
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits among them
+        return value
 
 
 def _shown(text: str, length: int) -> str:

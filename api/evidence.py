@@ -1,35 +1,35 @@
 """Tokens and what becomes of them: incoming handoffs, evidence of a double spend."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, ConfigDict
 
-from api.items import NO_STORE, ItemRoutes, item_path
+from api.epcis_paths import MAX_BODY
+from api.errors import TooLargeError, UnsupportedMediaTypeError, shown_json
+from api.items import NO_STORE, NOT_EMPTY, ItemRoutes, item_path
+from api.receiving import read_body
 from api.routing import GIVEN, problems
 from ledger.core.entries import Z
-from ledger.core.identifiers import item_key
+from ledger.core.errors import LedgerError, LimitError, MalformedError
+from ledger.core.identifiers import MAX_IDENTIFIER_BYTES, item_key
+from ledger.core.item_names import asked_path
+from ledger.core.strict_json import JsonValue, parse_json
+from ledger.service.accept import kind_of
 from ledger.service.evidence import MEDIA_TYPE, EvidenceMaker
 from ledger.service.incoming import MAX_ITEMS, Incoming, Known
 from ledger.service.token_ports import ItemEntry
 
 _PREFIX, _SUFFIX = "/items/", "/evidence"
-_PATH_BYTES = 2_048  # as an identifier may have
+_JSON = "application/json"
+_MEMBERS = frozenset(["items", "party"])
+_PARTY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ITEM = "/01/04012345111118/21/987"
 _HASH = "5f" * 32
-
-
-class AskedItems(BaseModel):
-    """Of which items a party wants to know how it came by them."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"party": _HASH, "items": [_ITEM]}}
-    )
-    party: str = Field(pattern="^[0-9a-f]{64}$", description="Party key.")
-    items: list[Annotated[str, Field(min_length=1, max_length=_PATH_BYTES)]] = Field(
-        max_length=MAX_ITEMS, description="Canonical paths."
-    )
+_ItemName = Annotated[str, Path(examples=["01/04012345111118/21/987"], json_schema_extra=NOT_EMPTY)]
 
 
 class HandoffEntry(BaseModel):
@@ -90,7 +90,8 @@ class EvidenceRoutes:
         router.add_api_route(
             "/handoffs/incoming", self.incoming, methods=["POST"], response_description=GIVEN,
             response_class=Response,
-            responses={200: {"model": IncomingHandoffs}, **problems(400, 422)},
+            responses={200: {"model": IncomingHandoffs}, **problems(400, 413, 415)},
+            openapi_extra=_body(),
         )  # fmt: skip
         router.add_api_route(
             "/items/{item:path}/evidence", self.evidence, methods=["GET"],
@@ -99,20 +100,33 @@ class EvidenceRoutes:
         )  # fmt: skip
         return router
 
-    def incoming(self, asked: AskedItems) -> Response:
-        """Tell a party's client how it came by items: what it fills tokens in by."""
-        keys = [item_key(path) for path in asked.items]
-        known = self._incoming.known(bytes.fromhex(asked.party), keys)
+    async def incoming(self, request: Request) -> Response:
+        """Tell a party's client how it came by items: what it fills tokens in by.
+
+        At most 20,000 items and 32 MiB.
+        """
+        headers = dict(request.scope["headers"])
+        media_type = headers.get(b"content-type", b"").decode("latin-1")
+        # Attack: a page elsewhere may post other types to this machine without asking first.
+        if kind_of(media_type) != _JSON:
+            raise UnsupportedMediaTypeError("content-type", f"is {_JSON}", media_type)
+        length = headers.get(b"content-length", b"")
+        raw = await read_body(request.receive, length, _too_large)
+        content = await run_in_threadpool(self._told, raw)
+        return Response(content, media_type=_JSON, headers=NO_STORE)
+
+    def _told(self, raw: bytes) -> bytes:
+        party, keys = _asked(parse_json(raw))
+        known = self._incoming.known(party, keys)
         entries: dict[int, str] = {}
         items = [_item(one, entries) for one in known]
         listed = [{"index": index, "entry": entries[index]} for index in sorted(entries)]
-        content = orjson.dumps({"entries": listed, "items": items})
-        return Response(content, media_type="application/json", headers=NO_STORE)
+        return orjson.dumps({"entries": listed, "items": items})
 
     def evidence(
         self,
         request: Request,
-        item: Annotated[str, Path(examples=["01/04012345111118/21/987"])],  # noqa: ARG002 -- read raw
+        item: _ItemName,  # noqa: ARG002 -- read raw
     ) -> Response:
         """Give the proof that one key handed an item to two owners, byte for byte."""
         raw: bytes = request.scope["raw_path"]
@@ -121,6 +135,55 @@ class EvidenceRoutes:
             return self._items.named(request)
         made = self._maker.double_spend(item_path(name.removesuffix(_SUFFIX)))
         return Response(made, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+
+def _too_large() -> LedgerError:
+    return TooLargeError(f"a question has at most {MAX_BODY} bytes; ask several")
+
+
+def _asked(body: JsonValue) -> tuple[bytes, list[bytes]]:
+    """Return the party and the items that are asked for.
+
+    Raises:
+        MalformedError: A member is missing, unknown or breaks its rule; it is named.
+        LimitError: More items than one answer tells of.
+    """
+    if not isinstance(body, dict):
+        raise MalformedError("body", "is an object of party and items", shown_json(body))
+    for name in body:
+        if name not in _MEMBERS:
+            raise MalformedError(name, "is no member here; there are: items, party")
+    party, items = body.get("party"), body.get("items")
+    if not isinstance(party, str) or not _PARTY.fullmatch(party):
+        raise MalformedError("party", "is a party key, 64 hexadecimal digits", shown_json(party))
+    if not isinstance(items, list):
+        raise MalformedError("items", "is a list of canonical paths", shown_json(items))
+    if len(items) > MAX_ITEMS:
+        raise LimitError("items", f"are at most {MAX_ITEMS:,}", len(items))
+    return bytes.fromhex(party), [_key(place, one) for place, one in enumerate(items)]
+
+
+def _key(place: int, item: JsonValue) -> bytes:
+    if not isinstance(item, str):
+        raise MalformedError(f"items.{place}", "is a canonical path", shown_json(item))
+    try:
+        return item_key(asked_path(item))
+    except MalformedError as error:
+        raise MalformedError(f"items.{place}", error.rule, error.value) from None
+
+
+def _body() -> dict[str, Any]:
+    path = {"type": "string", "minLength": 1, "maxLength": MAX_IDENTIFIER_BYTES}
+    schema = {
+        "type": "object", "required": ["items", "party"], "additionalProperties": False,
+        "properties": {
+            "party": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Party key."},
+            "items": {"type": "array", "maxItems": MAX_ITEMS, "items": path,
+                      "description": "Canonical paths."},
+        },
+    }  # fmt: skip
+    content = {_JSON: {"schema": schema, "example": {"party": _HASH, "items": [_ITEM]}}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _item(known: Known, entries: dict[int, str]) -> dict[str, object]:

@@ -1,43 +1,55 @@
 """Findings over HTTP: open, over time, and as they change."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api import case_schemas, schemas
 from api.event_stream import EventStream, Followers
-from api.items import path_of_text
+from api.items import NOT_EMPTY
 from api.negotiation import NotAcceptableError
 from api.routing import GIVEN, problems
 from ledger.clock import now_ms
-from ledger.core.errors import MalformedError
+from ledger.core.custody.findings import Rule
+from ledger.core.errors import MalformedError, NotFoundError
 from ledger.core.identifiers import item_key, party_key, party_path
+from ledger.core.item_names import asked_path
 from ledger.service.case_ports import FindingFilter, ListedFinding, ToldChange
 from ledger.service.cases import MAX_PAGE, Cases
+from ledger.service.look_up import LookUp
 
 _EVENTS = "text/event-stream"
-_GLN_DIGITS = 13
-_HEX_DIGITS = 64
+_GLN = re.compile(r"[0-9]{13}", re.ASCII)
+_PARTY = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+# A URI, as parties are registered by.
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.", re.ASCII | re.DOTALL)
 _EXAMPLE = (
     'id: 23\nevent: finding.opened\ndata: {"type":"finding.opened","index":23,'
     '"item":"/01/04012345111118/21/987","code":"DOUBLE_SHIP","severity":"high",'
     '"class":"suspicious","evidence":[17,23],"detail":"Shipped again: 17, 23."}\n\n'
 )
 
-Code = Annotated[str | None, Query(pattern="^[A-Z_]{1,64}$", examples=["DOUBLE_SHIP"])]
+Code = Annotated[Rule | None, Query(description="The rule.", examples=["DOUBLE_SHIP"])]
 Class = Annotated[
     Literal["conflict_proven", "suspicious", "data_quality", "procedural"] | None,
     Query(alias="class", description="What a finding claims."),
 ]
 Severity = Annotated[
-    Literal["low", "medium", "high", "critical"] | None, Query(description="How urgent it is.")
+    Literal["low", "medium", "high", "critical", "operational"] | None,
+    Query(description="How urgent it is."),
 ]
-ItemText = Annotated[str | None, Query(description="Any spelling of an item.")]
+ItemText = Annotated[
+    str | None, Query(description="Any spelling of an item.", json_schema_extra=NOT_EMPTY)
+]
 PartyText = Annotated[
     str | None,
     Query(
-        description="A party that signed a part of the evidence: its GLN, any identifier of it, or"
-        " its 32 bytes in hexadecimal."
+        description="A party that signed a part of the evidence: its GLN, any identifier of it, its"
+        " 32 bytes in hexadecimal, or the address (0x…) of a key of it.",
+        json_schema_extra=NOT_EMPTY,
     ),
 ]
 CaseFilter = Annotated[
@@ -52,16 +64,16 @@ Position = Annotated[int | None, Query(ge=-1, lt=1 << 63)]
 class FindingRoutes:
     """The routes of findings."""
 
-    def __init__(self, cases: Cases) -> None:
-        """Take the service."""
-        self._cases, self._followers = cases, Followers(cases)
+    def __init__(self, cases: Cases, reader: LookUp) -> None:
+        """Take the services."""
+        self._cases, self._reader, self._followers = cases, reader, Followers(cases)
 
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(tags=["Findings"])
         router.add_api_route(
             "/findings", self.findings, methods=["GET"], response_description=GIVEN,
-            responses=problems(400, 422), response_model_exclude_none=True,
+            responses=problems(400, 413, 422), response_model_exclude_none=True,
         )  # fmt: skip
         stream = {
             "description": "Server-sent events, for as long as the line holds.",
@@ -98,7 +110,7 @@ class FindingRoutes:
         """
         wanted = FindingFilter(
             code=code, finding_class=finding_class, severity=severity, item=item_of(item),
-            party=party_of(party), since=since, case=case, at_ms=now_ms(),
+            party=party_of(party, self._reader), since=since, case=case, at_ms=now_ms(),
         )  # fmt: skip
         if state == "open":
             found, cursor = self._cases.open_findings(wanted, after, limit)
@@ -137,13 +149,22 @@ class FindingRoutes:
         as browsers do; others are told what there is.
         """
         accepted = _accepted(request)
-        wanted = FindingFilter(
-            code=code, finding_class=finding_class, severity=severity, item=item_of(item),
-            party=party_of(party),
-        )  # fmt: skip
+        wanted = await run_in_threadpool(self._followed, code, finding_class, severity, item, party)
         begin = await self._followers.begin(_index(last_event_id), after)
         stays = _EVENTS in accepted
         return EventStream(self._followers, wanted, begin, told_change, stays=stays)
+
+    def _followed(
+        self, code: str | None, finding_class: str | None, severity: str | None, item: str | None,
+        party: str | None,
+    ) -> FindingFilter:  # fmt: skip
+        return FindingFilter(
+            code=code,
+            finding_class=finding_class,
+            severity=severity,
+            item=item_of(item),
+            party=party_of(party, self._reader),
+        )
 
 
 def _accepted(request: Request) -> str:
@@ -165,25 +186,41 @@ def item_of(text: str | None) -> bytes | None:
     """Return the key of an item in any spelling.
 
     Raises:
-        MalformedError: It claims a GS1 form and breaks it.
+        MalformedError: It names none.
     """
-    return None if text is None else item_key(path_of_text(text))
+    return None if text is None else item_key(asked_path(text))
 
 
-def party_of(text: str | None) -> bytes | None:
-    """Return a party by GLN, identifier, path or key.
+def party_of(text: str | None, reader: LookUp) -> bytes | None:
+    """Return a party by GLN, identifier, path or key, or by the address of a signing key.
 
     Raises:
-        MalformedError: It claims a GS1 form and breaks it.
+        MalformedError: It is none of these, or breaks the form that it claims.
     """
     if text is None:
         return None
-    if len(text) == _HEX_DIGITS and all(one in "0123456789abcdef" for one in text):
+    if _PARTY.fullmatch(text):
         return bytes.fromhex(text)
-    if len(text) == _GLN_DIGITS and text.isascii() and text.isdigit():
+    if text[:2].lower() == "0x":
+        return _party_of_key(text, reader)
+    if _GLN.fullmatch(text):
         text = f"/417/{text}"
-    path = f"https://id.gs1.org{text}" if text.startswith("/") else text
-    return party_key(party_path(path))
+    identifier = f"https://id.gs1.org{text}" if text.startswith("/") else text.removeprefix("uri:")
+    try:
+        if _IDENTIFIER.match(identifier):
+            return party_key(party_path(identifier))
+    except MalformedError as error:
+        raise MalformedError("party", error.rule, text) from None
+    raise MalformedError("party", "is a GLN, an identifier, or a key", text)
+
+
+def _party_of_key(text: str, reader: LookUp) -> bytes:
+    if not _ADDRESS.fullmatch(text):
+        raise MalformedError("party", "is 0x and 40 hexadecimal digits, where it is a key", text)
+    try:
+        return reader.key(bytes.fromhex(text[2:])).party.party
+    except NotFoundError:
+        raise MalformedError("party", "is a registered key", text) from None
 
 
 def _finding(one: ListedFinding) -> case_schemas.Finding:

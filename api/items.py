@@ -1,7 +1,7 @@
 """Items: custody, history and evidence of one pack, case or pallet, named in any spelling."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,7 +10,7 @@ from api import schemas
 from api.routing import GIVEN, problems
 from ledger.core.custody.findings import Finding
 from ledger.core.errors import MalformedError
-from ledger.core.identifiers import canonical_path
+from ledger.core.item_names import asked_path
 from ledger.service.look_up import LookUp
 from ledger.service.prove import ABSENCE_MEDIA_TYPE, MEDIA_TYPE, Prover
 from ledger.service.prove_event import viewer_of
@@ -18,53 +18,50 @@ from ledger.service.read_ports import Item, Party, Sizes
 
 _PREFIX = "/items/"
 _PROOF = "/proof"
-# The domain that any Digital Link may stand on; a bare path is read as if it stood there.
-_GS1 = "https://id.gs1.org"
 # A Digital Link path begins with an application identifier or its short name, and has no scheme.
 _LINK = re.compile(r"[0-9a-z]{2,6}/", re.ASCII)
-_OTHER = "uri:"
 NO_STORE = {"Cache-Control": "no-store"}
+# For OpenAPI alone: what names nothing is told by the rule that it breaks, as a 400.
+NOT_EMPTY: Final[dict[str, Any]] = {"minLength": 1}
 
 _ItemName = Annotated[
     str,
     Path(
-        description="Canonical path without its first slash, or a percent-encoded EPC URN or"
-        " Digital Link. A serial that reads `proof` is written `%70roof`, one that reads `evidence`"
-        " `%65vidence`.",
+        description="Canonical path without its first slash; or, percent-encoded, any spelling that"
+        " `unbroken item` reads: EPC URN, Digital Link, element string, scan. Before a name that is"
+        " none of these stands `uri:`. A serial that reads `proof` is written `%70roof`, one that"
+        " reads `evidence` `%65vidence`.",
+        json_schema_extra=NOT_EMPTY,
         examples=["01/04012345111118/21/987"],
     ),
 ]
 
 
-def item_path(raw: str) -> str:
-    """Return the canonical path of an item as it stands, undecoded, in the path of a request.
+def item_text(raw: str) -> str:
+    """Return the spelling of an item that stands, undecoded, in the path of a request.
 
     Paths keep their escapes, since `%2F` in a serial is no slash; everything else is decoded once.
 
     Raises:
-        MalformedError: It is no UTF-8, or claims a GS1 form and breaks it.
+        MalformedError: It is no UTF-8.
     """
     if _LINK.match(raw):
-        return canonical_path(f"{_GS1}/{raw}")
+        return f"/{raw}"
     if raw.startswith(("https://", "http://")):
-        return canonical_path(raw)
+        return raw
     try:
-        return path_of_text(unquote(raw, errors="strict"))
+        return unquote(raw, errors="strict")
     except UnicodeDecodeError:
-        raise MalformedError("identifier", "must be UTF-8", raw) from None
+        raise MalformedError("item", "must be UTF-8", raw) from None
 
 
-def path_of_text(text: str) -> str:
-    """Return the canonical path of an item in any spelling, its own canonical path included.
+def item_path(raw: str) -> str:
+    """Return the canonical path of an item as it stands, undecoded, in the path of a request.
 
     Raises:
-        MalformedError: It claims a GS1 form and breaks it.
+        MalformedError: It names none.
     """
-    if text.startswith("/"):
-        return canonical_path(_GS1 + text)
-    if _LINK.match(text):
-        return canonical_path(f"{_GS1}/{text}")
-    return canonical_path(text.removeprefix(_OTHER))
+    return asked_path(item_text(raw))
 
 
 def _raw_name(request: Request) -> str:
@@ -109,7 +106,8 @@ class ItemRoutes:
             Query(
                 description="A party, by GLN, path, identifier or 64 hexadecimal digits. Entries"
                 " that it has no part in are counted and not shown. It narrows, it authorizes"
-                " nobody: a gateway in front sets it."
+                " nobody: a gateway in front sets it.",
+                json_schema_extra=NOT_EMPTY,
             ),
         ] = None,
     ) -> Response:
@@ -118,7 +116,7 @@ class ItemRoutes:
         if not name.endswith(_PROOF):
             return self._item_response(name)
         party = None if viewer is None else viewer_of(viewer)
-        proof = self._prover.evidence(item_path(name.removesuffix(_PROOF)), party)
+        proof = self._prover.evidence(item_text(name.removesuffix(_PROOF)), party)
         return Response(proof.content, media_type=proof.media_type, headers=NO_STORE)
 
     def _item_response(self, name: str) -> Response:
@@ -150,6 +148,7 @@ def _item(item: Item, sizes: Sizes) -> schemas.Item:
         holder=_party(item.holder),
         shipped_to=_party(item.shipped_to),
         container=item.container,
+        condition=item.condition,
         findings=[schemas.ItemFinding(**finding_members(one)) for one in item.findings],
         events=[
             schemas.ItemEvent.model_validate(

@@ -1,7 +1,7 @@
 """The log and its people: heads, tiles, parties, keys, health."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
@@ -27,6 +27,13 @@ _TILE = "application/octet-stream"
 # A worker that is this late is stopped or stuck.
 BEHIND_MS = 60_000
 _ADDRESS = re.compile(r"(?:0x)?([0-9a-f]{40})", re.ASCII)
+# For OpenAPI alone: what breaks them is told by its rule, as a 400.
+_LEVEL: dict[str, Any] = {"pattern": "^(0|[1-9][0-9]?)$"}
+_NAME: dict[str, Any] = {"pattern": r"^(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?$"}
+_KeyAddress = Annotated[
+    str,
+    Path(examples=["0x" + "a1" * 20], json_schema_extra={"pattern": "^(0x)?[0-9a-f]{40}$"}),
+]
 
 
 def _text(media_type: str, description: str, example: str | None = None) -> dict[str, object]:
@@ -101,8 +108,8 @@ class LogRoutes:
 
     def tile(
         self,
-        level: Annotated[str, Path(examples=["0"])],
-        tile: Annotated[str, Path(examples=["x001/067", "000.p/29"])],
+        level: Annotated[str, Path(examples=["0"], json_schema_extra=_LEVEL)],
+        tile: Annotated[str, Path(examples=["x001/067", "000.p/29"], json_schema_extra=_NAME)],
     ) -> Response:
         """Give a C2SP hash tile; `.p/W` asks for the first W hashes of one that is not full."""
         number, index, width = parse_tile(level, tile)
@@ -114,7 +121,7 @@ class LogRoutes:
         """List the registered parties and their keys."""
         return schemas.Parties(parties=[_party(one) for one in self._reader.parties()])
 
-    def key(self, address: Annotated[str, Path(examples=["0x" + "a1" * 20])]) -> schemas.Key:
+    def key(self, address: _KeyAddress) -> schemas.Key:
         """Show whose key an address is, and whether it may sign."""
         match = _ADDRESS.fullmatch(address)
         if match is None:

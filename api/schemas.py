@@ -232,6 +232,9 @@ class Item(BaseModel):
     holder: PartyName | None = None
     shipped_to: PartyName | None = None
     container: str | None = None
+    condition: str | None = Field(
+        default=None, description="What contents say of it: recalled, stolen … (docs/custody.md)."
+    )
     findings: list[ItemFinding]
     events: list[ItemEvent]
     equivocated_keys: list[EquivocatedKey] | None = None

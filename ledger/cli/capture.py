@@ -15,9 +15,11 @@ from ledger.cli.output import JsonFlag, JsonLinesFlag, Output, Report, output_of
 from ledger.cli.prove import Url
 from ledger.client import Captured, LedgerClient, RefusedDocumentError, UnreachableError
 from ledger.clock import now_ms
+from ledger.core.drafts import draft_events
 from ledger.core.errors import MalformedError, NotFoundError, NotPermittedError
 from ledger.core.facts import LogIdentity
 from ledger.core.submission import Signer
+from ledger.core.tokens import SpentTokenError
 
 # Longer than a worker's turn on a slow machine; then something is stuck, and says so.
 LOGGED_TIMEOUT_S = 120.0
@@ -120,14 +122,14 @@ def _captured(sending: _Sending, files: Sequence[str], report: Report) -> list[d
 
 
 def _results(
-    sending: _Sending, sent: Captured | dict[str, Any], file: str, report: Report
+    sending: _Sending, sent: Captured | list[dict[str, Any]], file: str, report: Report
 ) -> list[dict[str, Any]]:
-    """Await a document that was sent; return a row per event, or the row of its refusal.
+    """Await a document that was sent; return a row per event, or the rows of its refusal.
 
     An event that was not signed was refused for want of its signature; the reason is known here.
     """
     if not isinstance(sent, Captured):
-        return [sent]
+        return sent
     rows = [_row(file, result) for result in _await(sending, sent.job, file, report)]
     for row in rows:
         error = sent.refused.get(row["event"])
@@ -195,19 +197,39 @@ def _sending(
     )  # fmt: skip
 
 
-def _send(sending: _Sending, file: str, document: bytes | None = None) -> Captured | dict[str, Any]:
-    """Send one document; return its job, or the one row of a document that is refused whole."""
+def _send(
+    sending: _Sending, file: str, document: bytes | None = None
+) -> Captured | list[dict[str, Any]]:
+    """Send one document; return its job, or the rows of a document that is refused whole.
+
+    That is one row, unless an event is known to be at fault: then each event has one.
+    """
+    content = read_bytes(file) if document is None else document
     try:
         return sending.client.send(
-            read_bytes(file) if document is None else document,
+            content,
             sending.signer,
             sending.identity,
             issued_at=now_ms(),
             on_error=sending.on_error.value,
             claims=sending.claims,
         )
+    except SpentTokenError as error:
+        signer = sending.signer
+        drafts = draft_events(content, signer.party, signer.party_secret, lenient=True)
+        return [_of_unsent(file, event, error) for event in range(len(drafts))]
     except (MalformedError, NotPermittedError) as error:
+        return [_refused(file, error)]
+
+
+def _of_unsent(file: str, event: int, error: SpentTokenError) -> dict[str, Any]:
+    """Return the row of an event of a document that is not sent, for the fault of one of them."""
+    if event == error.position:
         return _refused(file, error)
+    return {
+        "file": file, "event": event, "verdict": "rejected", "log_index": None, "findings": [],
+        "code": "rolled_back", "reason": f"not sent: event {error.position} may not be signed",
+    }  # fmt: skip
 
 
 def _refused(file: str, error: Exception) -> dict[str, Any]:

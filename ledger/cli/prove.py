@@ -23,7 +23,7 @@ OutputFile = Annotated[
 
 def prove(
     context: typer.Context,
-    item: Annotated[str, typer.Argument(help="Canonical path, URN or Digital Link.")],
+    item: Annotated[str, typer.Argument(help="In any spelling that `unbroken item` reads.")],
     file: OutputFile = None,
     viewer: Annotated[
         str | None,

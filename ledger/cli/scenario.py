@@ -45,8 +45,13 @@ def scenario(
         for number, one in enumerate(scenarios):
             _tell(report, number, len(scenarios))
             outcomes.append(play(theatre, one))
+            if output.as_lines:
+                # A thousand take minutes; whoever reads lines works on the first meanwhile.
+                show(output, outcomes[-1:])
+                output.out.file.flush()
         _tell(report, len(scenarios), len(scenarios))
-    show(output, outcomes)
+    if not output.as_lines:
+        show(output, outcomes)
     if any(one.broken for one in outcomes):
         raise typer.Exit(ExitCode.FAILED)
 

@@ -9,10 +9,11 @@ from ledger.core.commitment import Row
 from ledger.core.entries import Kind, decode_event
 from ledger.core.errors import MalformedError, NotAnchoredError, NotFoundError
 from ledger.core.identifiers import item_key
+from ledger.core.item_names import asked_path
 from ledger.core.jcs import canonical_json
 from ledger.core.tiles import TileReader
 from ledger.service.map_ports import MapReader
-from ledger.service.proof_parts import head_part, item_path_of, open_evidence
+from ledger.service.proof_parts import head_part, open_evidence
 from ledger.service.proof_ports import EventBody, ProofRow, ProofStore
 from ledger.service.prove_event import OpenedEvent, is_deciding, named_item, open_event
 from ledger.service.vault import Vault
@@ -115,9 +116,9 @@ def _chosen(
         wanted |= _of_field(event.rows, one)
     known = {key for key, _, _ in names.values()}
     for one in items:
-        key = item_key(item_path_of(one))
+        key = item_key(asked_path(one))
         if key not in known:
-            raise MalformedError("items", "is named by the event", one)
+            raise MalformedError("item", "is named by the event", one)
         wanted |= {pointer for pointer, named in names.items() if named[0] == key}
     # A row that names an item goes with the item's own row: the verifier compares them.
     shown = [named for pointer, named in names.items() if pointer in wanted]
@@ -134,9 +135,9 @@ def _of_field(rows: Sequence[Row], name: str) -> set[str]:
         return found
     outer = next((row.pointer for row in rows if pointer.startswith(f"{row.pointer}/")), None)
     if outer is not None:
-        raise MalformedError("fields", f"is a row or a member; {outer} is shown whole or not", name)
+        raise MalformedError("field", f"is a row or a member; {outer} is shown whole or not", name)
     members = _listed(sorted({row.pointer.split("/", 2)[1] for row in rows}))
-    raise MalformedError("fields", f"is a member of the event ({members})", name)
+    raise MalformedError("field", f"is a member of the event ({members})", name)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -100,6 +100,7 @@ class LookUp:
             holder=_named(named, holder),
             shipped_to=_named(named, shipped_to),
             container=self.store.item_paths([container]).get(container) if container else None,
+            condition=_condition(upwards),
             findings=found,
             events=events,
             equivocated=self.store.equivocations({one.signer for one in events}) if events else {},
@@ -176,6 +177,12 @@ def _capture_id(text: str) -> bytes:
     except ValueError:
         return b""
     return raw if raw.hex() == text and len(raw) == CAPTURE_ID_BYTES else b""
+
+
+def _condition(upwards: Sequence[ItemState]) -> str | None:
+    """Return what was said of an item, or of the nearest container of which something was said."""
+    own = upwards[:1] if upwards and upwards[0].status in _ENDED else upwards
+    return next((one.condition for one in own if one.condition is not None), None)
 
 
 def _named(parties: Mapping[bytes, Party], key: bytes | None) -> Party | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ledger.core.entries import EventEntry, Z
 from ledger.core.errors import NotAnchoredError, NotFoundError
-from ledger.core.identifiers import canonical_path, key_key
+from ledger.core.identifiers import key_key
 from ledger.core.merkle import ReadNode, inclusion_proof
 from ledger.core.tiles import TileReader
 from ledger.service.map_ports import MapPath, MapReader
@@ -111,14 +111,3 @@ def head_part(head: Head) -> dict[str, Any]:
         "map_root": head.map_root.hex(),
         "signature": head.signature.hex(),
     }
-
-
-def item_path_of(identifier: str) -> str:
-    """Return the canonical path of an item in any spelling, its own canonical path included.
-
-    Raises:
-        MalformedError: It claims a GS1 form and breaks it.
-    """
-    if identifier.startswith("/"):
-        return canonical_path(_GS1 + identifier)
-    return canonical_path(identifier.removeprefix("uri:"))

@@ -14,13 +14,13 @@ from ledger.core.errors import (
     NotPermittedError,
 )
 from ledger.core.identifiers import item_key
+from ledger.core.item_names import LITERAL, asked_item, asked_path
 from ledger.core.jcs import canonical_json
 from ledger.core.tiles import TileReader
 from ledger.service.map_ports import MapReader
 from ledger.service.proof_parts import (
     Evidence,
     head_part,
-    item_path_of,
     open_evidence,
 )
 from ledger.service.proof_ports import EventBody, ProofRow, ProofStore
@@ -58,12 +58,13 @@ class Prover:
             viewer: Party whose eyes it is for, None for everything.
 
         Raises:
-            MalformedError: The identifier claims a GS1 form and breaks it, or the item was in more
-                containers than a verifier takes.
+            MalformedError: The identifier names no item.
             NotAnchoredError: Entries name it, but no final anchor covers one; or none is final.
+            NotFoundError: No entry names it, and it is no GS1 key and no `uri:…`: as likely as that
+                it was never logged is that it was not meant.
             NotPermittedError: The viewer may see no entry of the history.
         """
-        path = item_path_of(identifier)
+        path, is_sure = asked_item(identifier)
         key = item_key(path)
         evidence = open_evidence(self.store, self.maps, self.tiles)
         if evidence.chain(key):
@@ -71,6 +72,11 @@ class Prover:
             return Proof(canonical_json(self._bundle(evidence, path, only)), MEDIA_TYPE)
         if self.store.item_known(key):
             raise NotAnchoredError(f"{path} is in the log, but no final anchor covers it yet")
+        if not is_sure:
+            raise NotFoundError(
+                f"no entry of the log names {path}; that is proved of a GS1 key, or of a name with"
+                f" {LITERAL} before it"
+            )
         return Proof(canonical_json(_absence(evidence, path, key)), ABSENCE_MEDIA_TYPE)
 
     def prove(self, identifier: str, viewer: bytes | None = None) -> bytes:
@@ -81,7 +87,7 @@ class Prover:
         """
         proof = self.evidence(identifier, viewer)
         if proof.media_type != MEDIA_TYPE:
-            raise NotFoundError(f"no entry of the log names {item_path_of(identifier)}")
+            raise NotFoundError(f"no entry of the log names {asked_path(identifier)}")
         return proof.content
 
     def _bundle(self, evidence: Evidence, path: str, viewer: Viewer | None) -> dict[str, Any]:

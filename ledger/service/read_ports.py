@@ -120,6 +120,7 @@ class Item:
     holder: Party | None
     shipped_to: Party | None
     container: str | None
+    condition: str | None = None
     findings: Sequence[Finding]
     events: Sequence[ItemEvent]
     equivocated: Mapping[bytes, int] = field(default_factory=dict)

@@ -82,7 +82,8 @@ _UPWARDS = text("""
         SELECT s.*, depth + 1 FROM upwards u JOIN item_states s ON s.item_key = u.container
         WHERE depth < :deepest
     )
-    SELECT status, holder, shipped_to, container, last_index, last_time FROM upwards
+    SELECT status, holder, shipped_to, container, last_index, last_time, condition
+    FROM upwards
     ORDER BY depth
 """)
 _FINDINGS = text("""

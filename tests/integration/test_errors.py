@@ -156,12 +156,12 @@ def test_a_bad_capture_names_field_rule_and_value(
 
 
 BAD_REQUESTS = [
-    ("/items/01/04012345111119/21/1", 400, "identifier", "check digit", "04012345111119"),
-    ("/items/01/04012345111119/21/1/proof", 400, "identifier", "check digit", "04012345111119"),
-    ("/items/01/04012345111118/21", 400, "identifier", "GS1 key", "01/04012345111118/21"),
-    ("/items/urn:epc:id:sgtin:4012345.1.1", 400, "identifier", "13 digits", "4012345.1"),
-    ("/items/%FF", 400, "identifier", "UTF-8", "%FF"),
-    ("/items/a%00b", 400, "identifier", "control character", "a\0b"),
+    ("/items/01/04012345111119/21/1", 400, "item", "check digit", "04012345111119"),
+    ("/items/01/04012345111119/21/1/proof", 400, "item", "check digit", "04012345111119"),
+    ("/items/01/04012345111118/21", 400, "item", "GS1 key", "01/04012345111118/21"),
+    ("/items/urn:epc:id:sgtin:4012345.1.1", 400, "item", "13 digits", "4012345.1"),
+    ("/items/%FF", 400, "item", "UTF-8", "%FF"),
+    ("/items/a%00b", 400, "path", "NUL", "%00"),
     ("/items/x?after=-2", 422, "after", "greater than", "-2"),
     ("/keys/0xAA", 400, "address", "20 bytes", "0xAA"),
     ("/checkpoint/0", 422, "size", "greater than", "0"),
@@ -173,7 +173,7 @@ BAD_REQUESTS = [
     ("/tile/64/000", 400, "level", "0 to 63", "64"),
     ("/findings?limit=501", 422, "limit", "less than", "501"),
     ("/findings?after=x", 400, "after", "page before", "x"),
-    ("/findings?item=urn:epc:id:sgtin:1", 400, "identifier", "parts", "1"),
+    ("/findings?item=urn:epc:id:sgtin:1", 400, "item", "parts", "1"),
 ]
 
 

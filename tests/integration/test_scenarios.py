@@ -44,6 +44,19 @@ def test_a_story_finds_exactly_what_it_says(theatre: Theatre, name: str) -> None
     }
 
 
+def test_lines_are_printed_as_scenarios_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = list(STORIES)[:2]
+
+    def stopped(theatre: Theatre, script: Any) -> Any:  # noqa: ANN401
+        if script.id == STORIES[second]().id:
+            raise KeyboardInterrupt
+        return play(theatre, script)
+
+    monkeypatch.setattr("ledger.scenario.play.play", stopped)
+    printed = CliRunner().invoke(app, ["scenario", first, second, "--jsonl"]).stdout.splitlines()
+    assert [json.loads(line)["id"] for line in printed] == [STORIES[first]().id]
+
+
 def test_only_two_signatures_prove_a_conflict(theatre: Theatre) -> None:
     classes = {
         (one.finding.code.value, one.finding.finding_class.value)
