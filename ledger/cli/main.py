@@ -23,6 +23,7 @@ from ledger.cli import (
     item,
     keys,
     parties,
+    policy,
     prove,
     registrars,
     running,
@@ -52,6 +53,7 @@ app.add_typer(registrars.app, name="registrar")
 app.command("erase")(erase.erase)
 app.command("capture")(capture.capture)
 app.command("prove")(prove.prove)
+app.command("policy")(policy.policy)
 app.command("disclose")(disclose.disclose)
 app.command("evidence")(evidence.evidence)
 app.command("audit")(audit.audit)

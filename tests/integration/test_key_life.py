@@ -20,6 +20,7 @@ from ledger.cli.exit_codes import ExitCode, exit_code
 from ledger.cli.keys import register_key
 from ledger.cli.main import app
 from ledger.cli.registering import log_facts
+from ledger.client import LedgerClient
 from ledger.clock import now_ms
 from ledger.core.entries import Address, FactEntry, Z
 from ledger.core.facts import (
@@ -303,8 +304,12 @@ def test_the_incoming_registrar_signs_and_the_outgoing_one_does_not(node: Node, 
         pass
     assert failures(node) == []
     with serving(create_app(node)) as api:
-        shown = api.get("/log").json()["registrar"]
-    assert shown == f"0x{new.address.hex()}"
+        log = api.get("/log").json()
+        # The log's identity commits to the first one: clients derive from it what they sign.
+        with LedgerClient(str(api.base_url)) as client:
+            assert client.identity() == node.identity
+    assert log["registrar"] == f"0x{node.identity.registrar.hex()}"
+    assert log["acting_registrar"] == f"0x{new.address.hex()}"
 
 
 def test_in_one_submission_nobody_signs_for_the_incoming_registrar(node: Node) -> None:

@@ -132,7 +132,7 @@ def test_wrong_usage_exits_2_in_one_line(
 POLICIES = {
     "not json": b"{",
     "unknown member": b'{"log":1}',
-    "0x": b'{"contract":"0x5fbdb2315678afecb367f032d93f642f64180aa3"}',
+    "0x twice": b'{"contract":"0x0x5fbdb2315678afecb367f032d93f642f64180a"}',
     "upper case": b'{"contract":"5FBDB2315678afecb367f032d93f642f64180aa3"}',
     "chain id as text": b'{"chain_id":"1"}',
     "unknown block": b'{"block":"pending"}',

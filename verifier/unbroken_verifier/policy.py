@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unbroken_verifier import shape
-from unbroken_verifier.canonical import parse_strict
+from unbroken_verifier.canonical import JsonValue, parse_strict
 from unbroken_verifier.errors import PolicyError, RefusedError
 
 BLOCKS = ("finalized", "safe", "latest")
@@ -25,7 +25,7 @@ class Policy:
 
 
 def parse_policy(raw: bytes) -> Policy:
-    """The policy in a file: JSON with any white space, hexadecimal in lower case without 0x.
+    """The policy in a file: JSON with any white space, lower-case hexadecimal, with or without 0x.
 
     Raises:
         PolicyError: anything else.
@@ -41,7 +41,7 @@ def _parse(raw: bytes) -> Policy:
         raise RefusedError(f"longer than {MAX_POLICY_BYTES} bytes")
     value = shape.members(parse_strict(raw), frozenset(), MEMBERS)
     pinned = {
-        name: shape.binary(value[name], name, length)
+        name: shape.binary(_bare(value[name]), name, length)
         for name, length in LENGTHS.items()
         if name in value
     }
@@ -56,3 +56,8 @@ def _parse(raw: bytes) -> Policy:
         code_hash=pinned.get("code_hash"),
         block=block,
     )
+
+
+def _bare(value: JsonValue) -> JsonValue:
+    """Hexadecimal as ledgers and wallets show it begins with 0x."""
+    return value.removeprefix("0x") if isinstance(value, str) else value
