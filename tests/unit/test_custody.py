@@ -114,6 +114,8 @@ SILENT: dict[str, tuple[str, ...]] = {
     "declared wrong, the shipment before it voided": (
         BORN, "MFG ship a > WH1", "MFG ship a via TPL", "MFG declare 2", "MFG void a",
         "MFG ship a > WH2"),
+    "reworked by another": (
+        BORN, "MFG ship a > CMO", "CMO receive a", "CMO rework a", "CMO ship a > WH1"),
     "transformed": ("MFG commission a", "MFG consume a", "MFG produce b", "MFG ship b > WH1"),
     "commissioned and the output of a transformation": ("MFG commission b", "MFG produce b"),
     "consumed, then destroyed by the same party": (BORN, "MFG consume a", "MFG destroy a"),
@@ -134,7 +136,6 @@ SILENT: dict[str, tuple[str, ...]] = {
         BORN, "MFG pack a in C", "MFG pack C in P", "MFG ship P > LAB", "LAB consume a"),
     "decommissioned, then destroyed by the same party": (
         BORN, "MFG decommission a", "MFG destroy a"),
-    "child only seen inside a shipped container": ("MFG pack a in P", "MFG ship P > WH1"),
     "container listed with its children at shipment": (
         "MFG commission P", "MFG ship-listed a > WH1 in P"),
     "3PL packs, the owner sells the pallet": (
@@ -311,7 +312,7 @@ FLAGGED: dict[str, Contradiction] = {
         {("a", "ENDED_BY_NON_OWNER"): (2, 3)}),
     "destroyed by a stranger inside another's container": (
         ("MFG pack a in P", "EVE destroy a"),
-        {("a", "NOT_COMMISSIONED"): (1,), ("a", "ENDED_BY_NON_OWNER"): (0, 1)}),
+        {("a", "NOT_COMMISSIONED"): (0, 1), ("a", "ENDED_BY_NON_OWNER"): (0, 1)}),
     "stranger's back-dated consumption does not hide a double sale": (
         (BORN, "@4 MFG ship a > WH1", "@5 MFG ship a > WH2", "@1 EVE consume a"),
         {("a", "DOUBLE_SHIP"): (1, 2), ("a", "ENDED_BY_NON_OWNER"): (0, 3)}),
@@ -327,7 +328,17 @@ FLAGGED: dict[str, Contradiction] = {
         ("MFG ship a > WH1", "WH1 receive a"), {("a", "NOT_COMMISSIONED"): (0, 1)}),
     "never commissioned, used after unpacking": (
         ("MFG pack a in P", "MFG unpack a in P", "MFG ship a > WH1"),
-        {("a", "NOT_COMMISSIONED"): (2,)}),
+        {("a", "NOT_COMMISSIONED"): (0, 1, 2)}),
+    "never commissioned, packed and shipped": (
+        ("MFG pack a in P", "MFG ship P > WH1"), {("a", "NOT_COMMISSIONED"): (0,)}),
+    "packed long before it was commissioned": (
+        ("@1 MFG pack a in P", "@9 MFG commission a"),
+        {("a", "EVENT_BEFORE_COMMISSION"): (0, 1)}),
+    "commissioned by one, produced by another": (
+        (BORN, "CMO produce a"), {("a", "DUPLICATE_COMMISSION"): (0, 1)}),
+    "child sold, then packed into a pallet that is sold to another": (
+        (BORN, "MFG ship a > WH2", "MFG pack a in P", "MFG ship P > WH1"),
+        {("a", "DOUBLE_SHIP"): (1, 3)}),
     "commission taken back": (
         (BORN, "MFG void a refers 0", "MFG ship a > WH1"), {("a", "NOT_COMMISSIONED"): (2,)}),
     "one of two events of an instant declared wrong": (

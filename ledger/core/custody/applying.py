@@ -7,7 +7,7 @@ from ledger.core.custody.containment import (
     judge_unpack,
     leave,
 )
-from ledger.core.custody.contents import judge_contents
+from ledger.core.custody.contents import judge_contents, judge_ride
 from ledger.core.custody.ends import ENDS, dispense, end, follow, use_after_end
 from ledger.core.custody.findings import Rule
 from ledger.core.custody.handoffs import hand_off, imply, receive
@@ -30,6 +30,7 @@ def catch_up(item: Item) -> None:
         if step.op is Op.VOID or item.ended is not None:
             continue
         if step.op is Op.HANDOFF:
+            judge_ride(item, step)
             hand_off(item, step, own=False)
         else:
             receive(item, step, own=False)
@@ -115,7 +116,7 @@ def _move(item: Item, step: Step, box: Item | None) -> None:
     if op is Op.COMMISSION or (op is Op.TRANSFORM and step.role == ROLE_OUTPUT):
         _issue(item, step)
         return
-    if not item.issued and step.role != ROLE_CHILD:
+    if not item.issued and _is_use(step):
         item.uses.append(step)
     if op is Op.DISPENSE:
         dispense(item, step)
@@ -129,6 +130,13 @@ def _move(item: Item, step: Step, box: Item | None) -> None:
         end(item, step, box)
     else:
         _repack(item, step, box)
+
+
+def _is_use(step: Step) -> bool:
+    """Is step a use of its item? Who names a child in a packing has it; a parent comes to be."""
+    if step.op is Op.PACK:
+        return step.role == ROLE_CHILD
+    return step.role != ROLE_CHILD or step.op is Op.UNPACK
 
 
 def _repack(item: Item, step: Step, box: Item | None) -> None:
@@ -145,13 +153,15 @@ def _repack(item: Item, step: Step, box: Item | None) -> None:
 def _issue(item: Item, step: Step) -> None:
     """Apply a commissioning, or that a transformation produced the item."""
     ended = item.ended
-    if ended is not None and ended.log_index == step.log_index:
+    is_reworked = ended is not None and ended.log_index == step.log_index
+    if is_reworked:
         item.ended, item.status = None, Status.HELD  # what goes in and comes out is not used up
     elif ended is not None and ended.op is Op.TRANSFORM:
         item.find(Rule.USE_AFTER_CONSUMED, ended, step)
     elif ended is not None:
         item.find(Rule.COMMISSION_AFTER_DECOMMISSION, ended, step)
-    item.births.append(step)
+    if not is_reworked:
+        item.births.append(step)
     if len(item.births) > 1:
         _judge_births(item)
     if not item.issued and item.uses:
@@ -163,16 +173,15 @@ def _issue(item: Item, step: Step) -> None:
 
 
 def _judge_births(item: Item) -> None:
-    """Find a second commissioning, or that two parties' transformations produced the item."""
+    """Find a second commissioning, or that another party's transformation produced the item."""
     step = item.births[-1]
     if step.op is Op.COMMISSION:
         first = next(birth for birth in item.births if birth.op is Op.COMMISSION)
         if first is not step:
             item.find(Rule.DUPLICATE_COMMISSION, first, step)
-        return
-    produced = [birth for birth in item.births if birth.op is Op.TRANSFORM]
-    if len({birth.party for birth in produced}) > 1:
-        item.find(Rule.DUPLICATE_COMMISSION, *produced)
+    made = any(birth.op is Op.TRANSFORM for birth in item.births)
+    if made and len({birth.party for birth in item.births}) > 1:
+        item.find(Rule.DUPLICATE_COMMISSION, *item.births)
 
 
 def _begin(item: Item, step: Step) -> None:

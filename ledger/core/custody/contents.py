@@ -56,6 +56,17 @@ def _judge_trade(item: Item, step: Step, facts: EventFacts, root: Item | None) -
             item.find(Rule.EXPIRED_SHIPPED, expiry[0], step)
 
 
+def judge_ride(item: Item, step: Step) -> None:
+    """Judge the shipment of its container by what the item's own events said of the item."""
+    said, facts = item.condition_step, step.facts
+    if said is None or facts is None or item.left:
+        return
+    if item.condition == "stolen":
+        item.find(Rule.STOLEN_IN_TRADE, said, step)
+    elif item.condition == "recalled" and not _goes_back(item, step, facts):
+        item.find(Rule.RECALLED_SHIPPED, said, step)
+
+
 def _goes_back(item: Item, step: Step, facts: EventFacts) -> bool:
     """Is step no sale: back to one who had it, declared unsellable, or carriage alone?"""
     if step.op is not Op.HANDOFF or facts.disposition in UNSELLABLE:

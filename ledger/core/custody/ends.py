@@ -76,7 +76,8 @@ def use_after_end(item: Item, step: Step, ended: Step) -> None:
         item.ended = step if ended.party == step.party else ended
     elif step.op in _DISPOSALS and (step.party == ended.party or step.party in item.disposers):
         # The same party disposing of what it ended is paperwork; another's is a second item.
-        item.status = ENDS[step.op] if step.op is Op.DESTROY else item.status
+        if step.op is Op.DESTROY and step.party == ended.party:  # who may dispose, contents tell
+            item.status = ENDS[step.op]
     elif step.log_index == ended.log_index or _is_aftermath(item, step, ended):
         return
     elif ended.op is Op.TRANSFORM:

@@ -85,7 +85,7 @@ def _announces_late(item: Item, step: Step) -> bool:
     The goods are where they were received, or have gone on; only title may still follow.
     """
     for known in item.unmatched:
-        receipt, giver, took = known
+        receipt, giver, took, _ = known
         grace = item.ground.settings.grace(Rule.RECEIVE_WITHOUT_SHIP, step.party, receipt.party)
         if (
             step.party in (giver, item.owner)
@@ -119,14 +119,8 @@ def _settle_drop_shipments(item: Item, step: Step) -> None:
 def _ship_twice(item: Item, clash: Step, step: Step, *, own: bool) -> None:
     """Find a double shipment, unless it is a container's alone: then it is the container's case."""
     item.overrule(Rule.DOUBLE_SHIP, clash, step)
-    if own:
+    if own or item.is_own(clash):
         item.find(Rule.DOUBLE_SHIP, clash, step)
-    elif item.is_own(clash):
-        packed = item.packed
-        if packed is None or clash.time_ms >= packed.time_ms:
-            item.find(Rule.DOUBLE_SHIP, clash, step)
-        else:
-            item.pending.append((Rule.DOUBLE_SHIP, clash, step))
 
 
 def _clashes(sent: Step, step: Step, item: Item) -> bool:
@@ -168,12 +162,10 @@ def receive(item: Item, step: Step, *, own: bool) -> None:
 def _receive_twice(item: Item, step: Step) -> None:
     """Find a second receipt; a declared return to one who had it lacks its shipment only."""
     declared = step.facts is not None and step.facts.disposition == "returned"
-    if declared and step.party in item.past:
-        _lack_shipment(item, step, took=False)
-    else:
+    came_back = declared and step.party in item.past
+    if not came_back:
         item.contradict(Rule.DOUBLE_RECEIVE, item.since, step)
-        if step.party not in item.past:
-            _lack_shipment(item, step, took=False)
+    _lack_shipment(item, step, took=False, told=came_back or step.party not in item.past)
     item.claimants.add(step.party)
 
 
@@ -183,7 +175,7 @@ def _arrive_unannounced(item: Item, step: Step) -> None:
         item.bound.discard(step.party)
         item.keeper = step.party
     elif not item.open:
-        _lack_shipment(item, step, took=True)
+        _lack_shipment(item, step, took=True, told=True)
     elif step.to_owner == Z or all(sent.to_owner != step.to_owner for sent in item.open):
         if len(item.wrong) == MAX_OPEN:
             item.find(Rule.RECEIVE_BY_WRONG_PARTY, *item.wrong.pop(0))
@@ -192,11 +184,13 @@ def _arrive_unannounced(item: Item, step: Step) -> None:
         item.keeper = step.party
 
 
-def _lack_shipment(item: Item, step: Step, *, took: bool) -> None:
+def _lack_shipment(item: Item, step: Step, *, took: bool, told: bool) -> None:
     """Note that no shipment announced a receipt; of very many, the first are final."""
     if len(item.unmatched) == MAX_OPEN:
-        item.find(Rule.RECEIVE_WITHOUT_SHIP, item.unmatched.pop(0).receipt)
-    item.unmatched.append(Unmatched(step, item.holder, took))
+        first = item.unmatched.pop(0)
+        if first.told:
+            item.find(Rule.RECEIVE_WITHOUT_SHIP, first.receipt)
+    item.unmatched.append(Unmatched(step, item.holder, took, told))
 
 
 def _books_late(item: Item, step: Step, *, own: bool) -> bool:

@@ -30,11 +30,15 @@ class Broken:
 
 
 class Unmatched(NamedTuple):
-    """A receipt that nobody's shipment announced, who held the item then, and whether it moved."""
+    """A receipt that nobody's shipment announced, and who held the item then.
+
+    took: it moved the item. told: it is a finding; contents have a say in that, in nothing else.
+    """
 
     receipt: Step
     giver: bytes | None
     took: bool
+    told: bool
 
 
 @dataclass(slots=True, eq=False)

@@ -19,7 +19,8 @@ ALWAYS: Final = 2**63 - 1
 class Stay:
     """That child was in parent, from its PACK to the entry that took it out, None while it is in.
 
-    `is_followed`: the child holds others, or did something by itself after its PACK. A PACK that
+    `is_followed`: the child holds others, did something by itself after its PACK, or is such that
+    what its container does is told of it. A PACK that
     would close a circle and an UNPACK from where the child was not are stays that end with the
     entry which begins them, at the time ALWAYS: whatever the parent does may make them true.
     """
@@ -75,7 +76,8 @@ def stays(histories: Mapping[bytes, Sequence[Step]], keys: Collection[bytes]) ->
     boxes, last = _walked(histories, asked)
     for child, begun in boxes.begun.items():
         if child in asked:
-            followed = _holds(histories[child]) or last[child] != (begun.time_ms, begun.log_index)
+            moment = (begun.time_ms, begun.log_index)
+            followed = last[child] != moment or _is_concerned(histories[child], begun)
             yield Stay(
                 child, boxes.parent[child], begun.log_index, begun.time_ms, None, None, followed
             )
@@ -111,8 +113,20 @@ def _moves(step: Step) -> bool:
     return step.role == ROLE_CHILD and step.op in (Op.PACK, Op.UNPACK)
 
 
-def _holds(steps: Sequence[Step]) -> bool:
-    return any(step.role == ROLE_PARENT for step in steps)
+def _is_concerned(steps: Sequence[Step], packed: Step) -> bool:
+    """May what the container does be told of the child itself, though it does nothing more?
+
+    It holds others, it was recalled or stolen, or its packer shipped it before and it did not come.
+    """
+    if any(step.role == ROLE_PARENT or _is_unsafe(step) for step in steps):
+        return True
+    moves = [step for step in steps if step.op in (Op.HANDOFF, Op.RECEIVE)]
+    last = max(moves, key=lambda step: (step.time_ms, step.log_index), default=None)
+    return last is not None and last.op is Op.HANDOFF and last.party == packed.party
+
+
+def _is_unsafe(step: Step) -> bool:
+    return step.facts is not None and step.facts.disposition in ("recalled", "stolen")
 
 
 def _frees(step: Step) -> bool:

@@ -53,8 +53,8 @@ def _close_books(item: Item, history: Sequence[Step]) -> None:
         item.broken[Rule.NOT_COMMISSIONED].at_ms = item.uses[0].time_ms
     for sent, receipt in item.wrong:
         item.find(Rule.RECEIVE_BY_WRONG_PARTY, sent, receipt)
-    for known in item.unmatched:
-        item.find(Rule.RECEIVE_WITHOUT_SHIP, known.receipt)
+    for receipt in [known.receipt for known in item.unmatched if known.told]:
+        item.find(Rule.RECEIVE_WITHOUT_SHIP, receipt)
     for old, new in item.crowded:
         item.find(Rule.MULTIPLE_PARENTS, old, new)
     if len(item.told) > 1:
