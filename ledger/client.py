@@ -12,9 +12,11 @@ import httpx
 
 from ledger.core.claiming import (
     Pages,
+    SentVoids,
     SignedEvents,
     ToldEntry,
     asked_items,
+    sent_voids,
     signed_events,
     told_entries,
     untold_items,
@@ -33,7 +35,7 @@ from ledger.core.facts import LogIdentity
 from ledger.core.merkle import ReadNode
 from ledger.core.signatures import address_of
 from ledger.core.submission import Signer, format_submission, sign_events
-from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, TileReader
+from ledger.core.tiles import TILE_HEIGHT, TILE_WIDTH, TileReader, tile_name
 from ledger.core.tokens import SpentTokenError
 
 CAPTURE = "/epcis/capture"
@@ -89,6 +91,7 @@ class LedgerClient:
         Without a journal handoffs claim nothing.
         """
         self.url, self._journal = url, journal
+        self._voids: dict[str, SentVoids] = {}
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -140,8 +143,7 @@ class LedgerClient:
 
         Raises as `send`.
         """
-        sent = self.send(document, signer, identity, issued_at=issued_at, on_error=on_error)
-        return sent.job
+        return self.send(document, signer, identity, issued_at=issued_at, on_error=on_error).job
 
     def send(
         self,
@@ -167,7 +169,11 @@ class LedgerClient:
             UnreachableError: No answer.
         """
         drafts = draft_events(document, signer.party, signer.party_secret, lenient=True)
-        made = self._sign(drafts, signer, identity, claims=claims, keep_going=on_error == "proceed")
+        keep_going = on_error == "proceed"
+        try:
+            made = self._sign(drafts, signer, identity, claims=claims, keep_going=keep_going)
+        except SpentTokenError as error:
+            raise self._named(error) from None
         submission = sign_events(
             document, made.events, signer, identity.domain(), issued_at=issued_at
         )
@@ -177,7 +183,18 @@ class LedgerClient:
             "GS1-Capture-Error-Behaviour": on_error,
         }
         answer = self._request("POST", CAPTURE, content=body, headers=headers)
-        return Captured(job=str(answer.headers["Location"]), refused=made.refused)
+        job, voids = str(answer.headers["Location"]), sent_voids(drafts, made, signer.party)
+        if voids.leaves:
+            self._voids[job] = voids
+        refused = {place: self._named(error) for place, error in made.refused.items()}
+        return Captured(job=job, refused=refused)
+
+    def _named(self, error: SpentTokenError) -> SpentTokenError:
+        """Return a refusal with the first owner's path, if the ledger knows the party."""
+        if error.first.label:
+            return error
+        paths = {one["party"]: one.get("path") for one in self.get("/parties")["parties"]}
+        return error.named(paths.get(error.first.entry.to_owner.hex()) or "")
 
     def _sign(
         self, drafts: Sequence[Draft], signer: Signer, identity: LogIdentity, *, claims: bool,
@@ -187,6 +204,8 @@ class LedgerClient:
         if self._journal is None:
             return signed_events(drafts, signer.party, address)
         asked = asked_items(drafts) if claims else {}
+        for job in [job for job, sent in self._voids.items() if sent.items & asked.keys()]:
+            self.wait(job)  # a void counts from when it is logged
         told, untold = self._told(signer.party, asked)
         asked = {key: path for key, path in asked.items() if key not in untold}
         with self._journal.signing(identity.chain_id, identity.contract, signer.party) as pages:
@@ -265,8 +284,13 @@ class LedgerClient:
         return str(answer.headers["Location"])
 
     def job(self, location: str) -> dict[str, Any]:
-        """Return a capture job."""
+        """Return a capture job; the journal learns which voids of it the log has."""
         job: dict[str, Any] = self.get(location)
+        voids = None if job["running"] else self._voids.pop(location, None)
+        if voids is not None and self._journal is not None:
+            home = self.identity()
+            with self._journal.signing(home.chain_id, home.contract, voids.party) as pages:
+                voids.learn(job["results"], pages)
         return job
 
     def wait(self, location: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
@@ -323,13 +347,6 @@ class LedgerClient:
         """
         asked = {"field": list(fields), "item": list(items)}
         return self._request("GET", f"/disclosures/{quote(event, safe='')}", params=asked).content
-
-
-def tile_name(index: int, width: int) -> str:
-    """Return the C2SP name of a tile: digits in groups of three, `.p/W` when it is not full."""
-    *groups, last = [index // 1000**i % 1000 for i in range((len(str(index)) - 1) // 3, -1, -1)]
-    name = "".join(f"x{group:03d}/" for group in groups) + f"{last:03d}"
-    return name if width == TILE_WIDTH else f"{name}.p/{width}"
 
 
 def media_type_of(document: bytes) -> str:

@@ -205,6 +205,24 @@ class Pages:
         self._name(number, rows)
         self._spend(number, entry, rows, is_sent=True)
 
+    def logged(self, index: int, leaf_hash: bytes) -> None:
+        """Write down where the log has an entry that was signed here."""
+        self._connection.execute(
+            "UPDATE entries SET log_index = ?"
+            " WHERE holder = ? AND leaf_hash = ? AND log_index IS NULL",
+            (index, self._holder, leaf_hash),
+        )
+
+    def owner_path(self, owner: bytes) -> str:
+        """Return the path by which a new owner was named once, "" for none.
+
+        Cost: reads every entry; asked for a refusal only.
+        """
+        labels = self._connection.execute(
+            "SELECT entry, label FROM entries WHERE holder = ? AND label <> ''", (self._holder,)
+        )
+        return next((label for raw, label in labels if decode_event(raw).to_owner == owner), "")
+
     def _put(
         self, raw: bytes, source: str, *, event_digest: bytes | None = None,
         index: int | None = None, label: str = "",

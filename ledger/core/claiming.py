@@ -40,6 +40,10 @@ class Pages(Protocol):
         """Return the first item whose token party or key spent for another owner, and how."""
         ...
 
+    def owner_path(self, owner: bytes) -> str:
+        """Return the path by which a new owner was named once, "" for none."""
+        ...
+
     def sign(
         self, entry: EventEntry, event_digest: bytes, names: Iterable[Named], label: str
     ) -> None:
@@ -48,6 +52,10 @@ class Pages(Protocol):
 
     def learn(self, index: int, raw: bytes, names: Iterable[Named], *, is_own: bool) -> None:
         """Write down an entry as the ledger tells it, with its log index."""
+        ...
+
+    def logged(self, index: int, leaf_hash: bytes) -> None:
+        """Write down where the log has an entry that was signed here."""
         ...
 
 
@@ -67,6 +75,36 @@ class SignedEvents:
 
     events: list[SignedEvent] = field(default_factory=list)
     refused: dict[int, SpentTokenError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentVoids:
+    """The voids of a document that was sent: they count when the log has them.
+
+    `leaves` are their leaf hashes by position, `items` what they name.
+    """
+
+    party: bytes
+    leaves: Mapping[int, bytes]
+    items: frozenset[bytes]
+
+    def learn(self, results: Iterable[Mapping[str, Any]], pages: Pages) -> None:
+        """Write down which of them were logged, as the results of the document's job tell."""
+        for one in results:
+            leaf, index = self.leaves.get(one["event"]), one.get("logIndex")
+            if leaf is not None and index is not None:
+                pages.logged(index, leaf)
+
+
+def sent_voids(drafts: Sequence[Draft], made: SignedEvents, party: bytes) -> SentVoids:
+    """Return the voids of a document that was signed."""
+    signed = zip(drafts, made.events, strict=True)
+    leaves, items = {}, set[bytes]()
+    for place, (draft, event) in enumerate(signed):
+        if draft.committed is not None and decode_event(event.entry).op is Op.VOID:
+            leaves[place] = entry_leaf_hash(event.entry)
+            items |= {one.item_key for one in draft.committed.items}
+    return SentVoids(party=party, leaves=leaves, items=frozenset(items))
 
 
 def asked_items(drafts: Sequence[Draft]) -> dict[bytes, str]:
@@ -98,12 +136,14 @@ def signed_events(
         SpentTokenError: A second owner for a spent token.
     """
     made = SignedEvents()
-    claims = Claims(pages.deeds(asked) if pages is not None and asked else {})
+    deeds = pages.deeds(asked) if pages is not None and asked else {}
+    claims = Claims(deeds, apart=keep_going)
     for position, draft in enumerate(drafts):
         try:
             event = _signed(draft, party, address, pages, claims)
         except SpentTokenError as error:
-            made.refused[position] = error.at(position)
+            owner = pages.owner_path(error.first.entry.to_owner) if pages is not None else ""
+            made.refused[position] = error.at(position).named(owner)
             if not keep_going:
                 raise made.refused[position] from None
             event = sealed(draft, refused_entry(party, address), {})
@@ -119,6 +159,8 @@ def _signed(
     items = draft.committed.items
     recorded = pages.recorded(draft.digest)
     spends = recorded or {}
+    if recorded:
+        claims.verify_earned(recorded, items)
     if recorded is None and draft.spends:
         spends = claims.spends(draft.meaning.to_owner, items)
     entry, label = draft.entry(party, address, Z, spends), draft.owner_path()

@@ -75,3 +75,10 @@ def completed_tiles(
             if len(tile) == width:
                 parents.append(expand(tile)[-1][0])
         level, start, nodes = level + 1, first, parents
+
+
+def tile_name(index: int, width: int) -> str:
+    """Return the C2SP name of a tile: digits in groups of three, `.p/W` when it is not full."""
+    *groups, last = [index // 1000**i % 1000 for i in range((len(str(index)) - 1) // 3, -1, -1)]
+    name = "".join(f"x{group:03d}/" for group in groups) + f"{last:03d}"
+    return name if width == TILE_WIDTH else f"{name}.p/{width}"

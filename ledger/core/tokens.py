@@ -8,7 +8,7 @@ where it is not certain how an item was come by, nothing is claimed.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
 
 from ledger.core.commitment import ROLE_CHILD, ROLE_OBJECT, ROLE_OUTPUT, ROLE_PARENT, ItemName
@@ -24,20 +24,32 @@ _SPENDABLE = re.compile(r"/(?:00/[0-9]{18}|01/[0-9]{14}/(?:21|235)/|8006/[0-9]{1
 class SpentTokenError(NotPermittedError):
     """A second owner would be signed for an item that was handed to another already."""
 
-    def __init__(self, path: str, first: "Deed", position: int | None = None) -> None:
-        """Name the item, its first owner and the entry that made it so."""
-        self.path, self.first, self.position = path, first, position
+    def __init__(
+        self, path: str, first: "Deed", position: int | None = None, void: "Deed | None" = None
+    ) -> None:
+        """Name the item, its first owner, the entry that made it so, and a void that is nowhere."""
+        self.path, self.first, self.position, self.void = path, first, position, void
         logged = "not logged yet" if first.index is None else f"log index {first.index}"
         where = "" if position is None else f"event {position}: "
+        way_out = "void that handoff first, or record that the item came back"
+        if void is not None:
+            way_out = (
+                f"its void {void.leaf_hash.hex()} was signed and is not known to be in the log:"
+                " capture it first, and alone"
+            )
         super().__init__(
             f"{where}{path} was handed to {first.label or first.entry.to_owner.hex()} by entry"
-            f" {first.leaf_hash.hex()} ({logged}); no second owner is signed for it: void that"
-            " handoff first, or record that the item came back"
+            f" {first.leaf_hash.hex()} ({logged}); no second owner is signed for it: {way_out}"
         )
 
     def at(self, position: int) -> "SpentTokenError":
         """Return the same of an event of a document, by its position."""
-        return SpentTokenError(self.path, self.first, position)
+        return SpentTokenError(self.path, self.first, position, self.void)
+
+    def named(self, owner: str) -> "SpentTokenError":
+        """Return the same with the first owner's path, where it had none; "" tells none."""
+        first = replace(self.first, label=self.first.label or owner)
+        return SpentTokenError(self.path, first, self.position, self.void)
 
 
 class Logged(Protocol):
@@ -139,29 +151,36 @@ def _likeness(entry: EventEntry) -> tuple[int, bytes, bytes]:
 class Holding:
     """How a party came to own one item, as its deeds tell; `origin` is None when that is unknown.
 
-    `spent` has the tokens that were signed, each with the deed that did it first.
+    `spent` has the tokens that were signed, each with the deed that did it first; `unearned` the
+    void origins whose void is not known to be in the log, each with handoff and void.
     """
 
     origin: bytes | None = None
     spent: dict[bytes, Deed] = field(default_factory=dict)
+    unearned: dict[bytes, tuple[Deed, Deed]] = field(default_factory=dict)
     _is_new: bool = True
     _gone: bool = False
     _handoffs: list[Deed] = field(default_factory=list)
 
-    def take(self, deed: Deed) -> None:
-        """Take the next deed."""
+    def take(self, deed: Deed, *, is_safe: bool = False) -> None:
+        """Take the next deed.
+
+        Attack: a void that the ledger rejects leaves the handoff standing in the log. So one
+        counts that has a log index, or that is_safe: no later handoff is logged without it.
+        """
         entry = deed.entry
         if deed.spends != Z:
             self.spent.setdefault(deed.spends, deed)
         if not deed.is_own:
             self._is_new, self._handoffs = False, []
+            self.unearned.clear()
             self._come(deed.leaf_hash)
         elif entry.op is Op.HANDOFF:
             self._is_new = False
             self._handoffs.append(deed)
             self._gone = self._gone or entry.to_owner != Z
         elif entry.op is Op.VOID:
-            self._take_back(entry)
+            self._take_back(deed, counts=is_safe or deed.index is not None)
         elif entry.op is Op.RECEIVE:
             self._receive(entry)
         else:
@@ -170,13 +189,19 @@ class Holding:
     def _come(self, origin: bytes | None) -> None:
         self.origin, self._gone = origin, False
 
-    def _take_back(self, void: EventEntry) -> None:
-        handoff = voided_by(void, self._handoffs)
+    def _take_back(self, void: Deed, *, counts: bool) -> None:
+        handoff = voided_by(void.entry, self._handoffs)
         if handoff is None:
+            return
+        origin = voided_origin(handoff.leaf_hash)
+        if not counts:
+            if handoff.entry.to_owner != Z:
+                self.unearned[origin] = (handoff, void)
             return
         self._handoffs.remove(handoff)
         if handoff.entry.to_owner != Z:
-            self._come(voided_origin(handoff.leaf_hash))
+            self.unearned.pop(origin, None)
+            self._come(origin)
 
     def _receive(self, receipt: EventEntry) -> None:
         """Take back what had been handed on: by which handoff, only the ledger can tell.
@@ -187,6 +212,7 @@ class Holding:
         if self._gone and all(receipt.time_ms >= one.entry.time_ms for one in self._handoffs):
             self._come(None)
             self._handoffs = []
+            self.unearned.clear()
 
     def _make(self, deed: Deed) -> None:
         op, role = deed.entry.op, deed.role
@@ -203,13 +229,22 @@ class Holding:
 class Claims:
     """The claims of one party for the events of a document, in their order."""
 
-    def __init__(self, deeds: Mapping[bytes, Iterable[Deed]]) -> None:
-        """Take the deeds of every item that a handoff of the document names, each in order."""
-        self._holdings: dict[bytes, Holding] = {}
-        for key, known in deeds.items():
-            holding = self._holdings[key] = Holding()
-            for deed in known:
-                holding.take(deed)
+    def __init__(self, deeds: Mapping[bytes, Iterable[Deed]], *, apart: bool = False) -> None:
+        """Take the deeds of every item that a handoff of the document names, each in order.
+
+        Args:
+            deeds: By item key.
+            apart: The ledger may reject one event of the document and log the next.
+        """
+        self._deeds = {key: list(known) for key, known in deeds.items()}
+        self._apart, self._safe = apart, set[bytes]()
+        self._holdings = {key: self._holding(known) for key, known in self._deeds.items()}
+
+    def _holding(self, known: Iterable[Deed]) -> Holding:
+        holding = Holding()
+        for deed in known:
+            holding.take(deed, is_safe=deed.leaf_hash in self._safe)
+        return holding
 
     def spends(self, to_owner: bytes, items: Sequence[ItemName]) -> dict[int, bytes]:
         """Return the tokens of a handoff to an owner, by item row; none where none is certain.
@@ -225,21 +260,42 @@ class Claims:
             token = hold_token(item.item_key, holding.origin)
             first = holding.spent.get(token)
             if first is not None and first.entry.to_owner != to_owner:
-                raise SpentTokenError(item.path, first)
+                void = next((void for _, void in holding.unearned.values()), None)
+                raise SpentTokenError(item.path, first, void=void)
             spends[index] = token
         return spends
+
+    def verify_earned(self, spends: Mapping[int, bytes], items: Sequence[ItemName]) -> None:
+        """Raise if a handoff that was signed before came by an item through a void that is nowhere.
+
+        Raises:
+            SpentTokenError: The handoff that the void would take back stands in the log.
+        """
+        for index, token in spends.items():
+            holding = self._holdings.get(items[index].item_key)
+            for origin, (handoff, void) in (holding.unearned if holding else {}).items():
+                if hold_token(items[index].item_key, origin) == token:
+                    raise SpentTokenError(items[index].path, handoff, void=void)
 
     def note(
         self, entry: EventEntry, leaf_hash: bytes, items: Sequence[ItemName],
         spends: Mapping[int, bytes], label: str = "",
     ) -> None:  # fmt: skip
-        """Take an entry that was just signed, for the events behind it."""
+        """Take an entry that was just signed, for the events behind it.
+
+        One that was signed before stays where it stood.
+        """
+        if not self._apart:
+            self._safe.add(leaf_hash)
         for index, item in enumerate(items):
-            holding = self._holdings.get(item.item_key)
-            if holding is not None:
-                token = spends.get(index, Z)
-                holding.take(
-                    Deed(
-                        leaf_hash=leaf_hash, entry=entry, role=item.role, spends=token, label=label
-                    )
-                )
+            known = self._deeds.get(item.item_key)
+            if known is None:
+                continue
+            if any(one.leaf_hash == leaf_hash and one.role == item.role for one in known):
+                self._holdings[item.item_key] = self._holding(known)
+                continue
+            token = spends.get(index, Z)
+            known.append(
+                Deed(leaf_hash=leaf_hash, entry=entry, role=item.role, spends=token, label=label)
+            )
+            self._holdings[item.item_key].take(known[-1], is_safe=leaf_hash in self._safe)

@@ -38,7 +38,8 @@ class Page:
             self.standing, self.new = [*self.standing, deed], False
             self.gone = self.gone or entry.to_owner != Z
         elif entry.op is Op.VOID:
-            self.take_back(entry)
+            if deed.index is not None:  # in the log
+                self.take_back(entry)
         elif entry.op is Op.RECEIVE:
             self.receive(entry)
         elif made in ((Op.COMMISSION, 0), (Op.TRANSFORM, 4)) and self.new:

@@ -60,7 +60,8 @@ def test_a_second_owner_is_refused_and_a_cheat_is_convicted(
     (first,) = capture(running, document(sale(SOLD, BUYER, 2)))
     assert first["verdict"] == "accepted"
     again = [sale(SOLD, OTHER, 3), sale(FREE, OTHER, 3)]
-    (refused,) = capture(running, document(*again), code=5)
+    refused, other = capture(running, document(*again), code=5)
+    assert other["code"] == "rolled_back"
     assert (refused["event"], refused["code"]) == (0, "not_permitted")
     assert PATH in refused["reason"]
     assert f"/417/{BUYER}" in refused["reason"]
@@ -88,6 +89,21 @@ def test_a_second_owner_is_refused_and_a_cheat_is_convicted(
     file.write_bytes(file.read_bytes().replace(b'"role":0', b'"role":1'))
     broken = running("evidence", str(file), "--submit")
     assert (broken.returncode, b"NotNamed" in broken.stderr) == (1, True)
+
+
+def test_a_void_and_the_next_sale_may_be_two_files_of_one_command(
+    running: Run, tmp_path: Path
+) -> None:
+    item = "https://id.gs1.org/01/04012345111118/21/TAKENBACK"
+    capture(running, document(happened("ADD", "commissioning", 1, item), sale(item, BUYER, 2)))
+    void = {**sale(item, BUYER, 3), "bizStep": "void_shipping"}
+    files = [tmp_path / "void.json", tmp_path / "sale.json"]
+    for file, event in zip(files, (void, sale(item, OTHER, 4)), strict=True):
+        file.write_bytes(document(event))
+    for options in ((), ("--on-error", "proceed")):
+        done = running("capture", *map(str, files), "--key", "maker", "--json", *options)
+        verdicts = [row["verdict"] for row in data(done)]
+        assert verdicts == (["duplicate"] * 2 if options else ["accepted"] * 2)
 
 
 def cheat(home: Path, running: Run, raw: bytes) -> None:

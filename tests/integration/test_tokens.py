@@ -155,6 +155,62 @@ def test_taking_back_and_shipping_again_proves_nothing(
     assert not trade.proven(item)
 
 
+@pytest.mark.parametrize("taken_back", [void, declared], ids=["void", "error declaration"])
+def test_a_void_that_the_ledger_rejects_frees_no_item(
+    trade: Trade, partner: Make, taken_back: Callable[..., dict[str, Any]]
+) -> None:
+    maker, buyer, other, item = partner("Maker"), partner("Buyer"), partner("Other"), new_item()
+    trade.send(maker, commission(item))
+    sold = ship(item, to=buyer)
+    logged(trade.send(maker, sold))
+    taking = taken_back(sold, "2026-01-03T10:00:00Z")
+    resold, bad = ship(item, to=other, at="2026-01-04T10:00:00Z"), {**commission(item), "action": 7}
+    # All or nothing: the void counts for the sale behind it, and both are rolled back.
+    rolled = trade.send(maker, taking, resold, bad)
+    assert [one["verdict"] for one in rolled] == ["rejected"] * 3
+    for events, on_error in (((resold,), "rollback"), ((ship(item, to=other),), "rollback")):
+        with pytest.raises(SpentTokenError, match="not known to be in the log"):
+            trade.send(maker, *events, on_error=on_error)
+    # One by one: the ledger may reject the void and log the sale.
+    rows = trade.send(maker, taking, resold, on_error="proceed")
+    assert [one["verdict"] for one in rows] == ["accepted", "rejected"]
+    second = logged(trade.send(maker, resold))
+    assert None not in trade.tokens(second)
+    told = trade.api.get("/findings", params={"item": item}).json()["findings"]
+    assert "DOUBLE_SHIP" not in {one["code"] for one in told}
+    assert not trade.proven(item)
+
+
+def test_the_journal_learns_from_the_job_that_a_void_is_logged(trade: Trade, partner: Make) -> None:
+    maker, buyer, item = partner("Maker"), partner("Buyer"), new_item()
+    trade.send(maker, commission(item))
+    sold = ship(item, to=buyer)
+    trade.send(maker, sold)
+    index = logged(trade.send(maker, void(sold, "2026-01-03T10:00:00Z")))
+    journal = Journal(trade.folder / f"{maker.name}-{maker.signer.party.hex()}.sqlite3")
+    home = trade.node.identity
+    with journal.signing(home.chain_id, home.contract, maker.signer.party) as pages:
+        assert pages.deeds([trade_key(item)])[trade_key(item)][-1].index == index
+
+
+def test_an_owner_of_whom_the_ledger_told_is_named(trade: Trade, partner: Make) -> None:
+    maker, buyer, other, item = partner("Maker"), partner("Buyer"), partner("Other"), new_item()
+    trade.send(maker, commission(item))
+    trade.send(maker, ship(item, to=buyer))
+    for on_error in ("rollback", "proceed"):
+        with trade.client(maker, journal=f"lost-{secrets.token_hex(8)}") as client:
+            try:
+                sent = client.send(
+                    document(ship(item, to=other, at="2026-01-03T10:00:00Z")), maker.signer,
+                    trade.node.identity, issued_at=now_ms(), on_error=on_error,
+                )  # fmt: skip
+                text = str(sent.refused[0])
+            except SpentTokenError as error:
+                text = str(error)
+        assert f"handed to {buyer.path} by" in text
+        assert buyer.signer.party.hex() not in text
+
+
 def test_carriage_and_then_a_sale_proves_nothing(trade: Trade, partner: Make) -> None:
     maker, carrier, buyer, item = partner("Maker"), partner("3PL"), partner("Buyer"), new_item()
     trade.send(maker, commission(item))

@@ -77,6 +77,13 @@ class Memory:
         assert not is_own
         self.received.append((index, raw, list(names)))
 
+    def logged(self, index: int, leaf_hash: bytes) -> None:
+        assert any(entry_leaf_hash(one.encode()) == leaf_hash for _, one, _ in self.signed), index
+
+    def owner_path(self, owner: bytes) -> str:
+        paths = (f"/417/{number}" for number in (MAKER, BUYER, OTHER))
+        return next((path for path in paths if party_key(path) == owner), "")
+
 
 @dataclass(slots=True)
 class Firm:

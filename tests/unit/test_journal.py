@@ -101,6 +101,27 @@ def test_an_index_is_learnt_and_kept(journal: Journal) -> None:
         assert pages.recorded(DIGEST) == {0: TOKEN}
 
 
+def test_it_learns_where_a_void_was_logged(journal: Journal) -> None:
+    sign(journal, entry())
+    made = entry(Op.VOID, to=Z, at=20)
+    sign(journal, made, digest=b"e" * 32, token=Z)
+    for index in (9, 10):  # the first that is told stays
+        with journal.signing(CHAIN, HOME, PARTY) as pages:
+            pages.logged(index, entry_leaf_hash(made.encode()))
+            pages.logged(index, b"u" * 32)
+            assert [one.index for one in pages.deeds([KEY])[KEY]] == [None, 9]
+
+
+def test_it_knows_an_owner_by_the_path_of_another_sale(journal: Journal) -> None:
+    with journal.signing(CHAIN, HOME, PARTY) as pages:
+        pages.learn(7, entry().encode(), names(), is_own=True)
+        assert pages.owner_path(BUYER) == ""
+    sign(journal, entry(at=2), digest=b"e" * 32)
+    with journal.signing(CHAIN, HOME, PARTY) as pages:
+        assert pages.owner_path(BUYER) == "/417/4012345000009"
+        assert pages.owner_path(OTHER) == ""
+
+
 def test_a_lost_journal_that_signs_a_told_entry_again_knows_its_rows(journal: Journal) -> None:
     with journal.signing(CHAIN, HOME, PARTY) as pages:
         pages.learn(7, entry().encode(), [Named(-1, KEY, 0, TOKEN)], is_own=True)

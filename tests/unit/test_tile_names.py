@@ -3,7 +3,7 @@
 import pytest
 
 from api.tiles import parse_tile
-from ledger.client import tile_name
+from ledger.core.tiles import tile_name
 
 
 @pytest.mark.parametrize("index", [0, 7, 999, 1_000, 1_067, 999_999, 1_000_000, 1_234_067, 2**40])

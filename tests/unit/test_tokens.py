@@ -48,7 +48,7 @@ def deed(made: EventEntry, role: int = 0, *, spends: bytes = Z, index: int | Non
 def origin(*deeds: Deed) -> bytes | None:
     holding = Holding()
     for one in deeds:
-        holding.take(one)
+        holding.take(one, is_safe=True)
     return holding.origin
 
 
@@ -116,6 +116,48 @@ def test_taking_back_gives_a_new_origin_each_time() -> None:
     again = deed(entry(Op.VOID, at=40))
     assert origin(MADE, first, void, second, again) == voided_origin(second.leaf_hash)
     assert origin(MADE, void) == Z
+
+
+def test_a_void_that_may_be_rejected_takes_nothing_back() -> None:
+    sold, void = sale(), deed(entry(Op.VOID, at=20))
+    with pytest.raises(SpentTokenError, match="not known to be in the log") as refusal:
+        Claims({KEY: [MADE, sold, void]}).spends(OTHER, ITEM)
+    assert void.leaf_hash.hex() in str(refusal.value.at(1).named("/417/4012345000009"))
+    logged = Claims({KEY: [MADE, sold, replace(void, index=7)]})
+    token = hold_token(KEY, voided_origin(sold.leaf_hash))
+    assert logged.spends(OTHER, ITEM) == {0: token}
+    # What was signed behind it, in a document that was rolled back, does not go alone.
+    with pytest.raises(SpentTokenError, match="not known to be in the log"):
+        Claims({KEY: [MADE, sold, void]}).verify_earned({0: token}, ITEM)
+    logged.verify_earned({0: token}, ITEM)
+
+
+def test_a_void_counts_in_its_document_where_all_of_it_is_logged_or_nothing() -> None:
+    sold, void = sale(), entry(Op.VOID, at=20)
+    leaf, token = entry_leaf_hash(void.encode()), hold_token(KEY, voided_origin(sold.leaf_hash))
+    for known in ([MADE, sold], [MADE, sold, deed(void)]):
+        claims = Claims({KEY: known})
+        claims.note(void, leaf, ITEM, {})
+        assert claims.spends(OTHER, ITEM) == {0: token}
+        claims.verify_earned({0: token}, ITEM)
+        apart = Claims({KEY: known}, apart=True)
+        apart.note(void, leaf, ITEM, {})
+        with pytest.raises(SpentTokenError):
+            apart.spends(OTHER, ITEM)
+        with pytest.raises(SpentTokenError):
+            apart.verify_earned({0: token}, ITEM)
+
+
+def test_a_document_that_is_signed_again_has_its_entries_where_they_stood() -> None:
+    sold, void = sale(), deed(entry(Op.VOID, at=20))
+    token = hold_token(KEY, voided_origin(sold.leaf_hash))
+    resold = deed(entry(Op.HANDOFF, to=OTHER, at=30), spends=token)
+    claims = Claims({KEY: [MADE, sold, void, resold]})
+    claims.note(void.entry, void.leaf_hash, ITEM, {})
+    claims.verify_earned({0: token}, ITEM)
+    claims.note(resold.entry, resold.leaf_hash, ITEM, {0: token})
+    with pytest.raises(SpentTokenError):
+        claims.spends(BUYER, ITEM)
 
 
 def test_a_void_that_refers_takes_back_what_it_names() -> None:
@@ -219,4 +261,5 @@ def test_no_order_of_deeds_spends_a_token_twice(seed: int) -> None:
                 "pack": entry(Op.PACK, at=step),
                 "carry": entry(Op.HANDOFF, via=CARRIER, at=step),
             }[act]
-            holding_deeds.append(deed(made, role=1 if act == "pack" else 0))
+            index = picks.choice((step, None))
+            holding_deeds.append(deed(made, role=1 if act == "pack" else 0, index=index))
