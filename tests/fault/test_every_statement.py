@@ -17,6 +17,8 @@ CHECK_EVERY = 25
 ANY = r"^(?!sql (SELECT 1)?$)"
 
 
+# A round for each of some hundred statements: 100 s beside other work.
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("label", "when"),
     [(ANY, "before"), ("^(commit|chain broadcast)", "after")],
