@@ -81,11 +81,12 @@ class LogRoutes:
     def log(self) -> schemas.Log:
         """Show what the log's first entry fixed, who is registrar now, and how far entries are."""
         identity, sizes = self._identity, self._reader.sizes()
-        registrar = self._reader.registrar() or identity.registrar
+        acting = self._reader.registrar() or identity.registrar
         return schemas.Log(
             log_id=identity.log_id().hex(),
             origin=identity.origin,
-            registrar=f"0x{registrar.hex()}",
+            registrar=f"0x{identity.registrar.hex()}",
+            acting_registrar=f"0x{acting.hex()}",
             head_signer=f"0x{identity.head_signer.hex()}",
             checkpoint_key=identity.checkpoint_key.hex(),
             chain_id=identity.chain_id,

@@ -265,13 +265,17 @@ class Sizes(BaseModel):
 
 
 class Log(BaseModel):
-    """The log: what its first entry fixed, and how far it is."""
+    """The log: what its first entry fixed, who signs its facts now, and how far it is.
+
+    `registrar` is the first one, which the log's identity commits to and verifiers pin.
+    """
 
     model_config = _example(
         {
             "log_id": _HASH,
             "origin": "unbroken.example/log",
             "registrar": _ADDRESS,
+            "acting_registrar": _ADDRESS,
             "head_signer": _ADDRESS,
             "checkpoint_key": _HASH,
             "chain_id": 31337,
@@ -291,6 +295,7 @@ class Log(BaseModel):
     log_id: str
     origin: str
     registrar: str
+    acting_registrar: str
     head_signer: str
     checkpoint_key: str
     chain_id: int
