@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.core.custody.applying import apply_own
 from ledger.core.custody.findings import FindingClass, Rule, Severity
 from ledger.core.custody.fold import fold
+from ledger.core.custody.ground import Ground
+from ledger.core.custody.item import Item
 from ledger.core.custody.state import NEVER, Status
-from ledger.core.custody.steps import MAX_NESTING
+from ledger.core.custody.steps import MAX_NESTING, MAX_OPEN
+from ledger.core.custody.verdicts import judge
 from tests.custody_story import histories, key, raised, story, told
 
 BORN = "MFG commission a"
@@ -510,3 +514,15 @@ def test_finding_says_rule_severity_class_and_indexes() -> None:
     assert finding.severity is Severity.CRITICAL
     assert finding.finding_class is FindingClass.SUSPICIOUS
     assert finding.detail == "Shipped by one who neither held nor owned it: 2, 3."
+
+
+def test_receipts_without_shipment_are_bounded_and_none_is_lost() -> None:
+    lines = [BORN, *(f"P{i} receive a" for i in range(MAX_OPEN + 9))]
+    steps = histories(story(*lines))[key("a")]
+    item = Item(key("a"), Ground())
+    for step in steps:
+        apply_own(item, step)
+    assert len(item.unmatched) == MAX_OPEN
+    findings, _ = judge(item, steps)
+    (told_of,) = (one for one in findings if one.code is Rule.RECEIVE_WITHOUT_SHIP)
+    assert (told_of.evidence[0], told_of.evidence[-1]) == (1, MAX_OPEN + 9)

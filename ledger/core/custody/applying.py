@@ -161,9 +161,7 @@ def _issue(item: Item, step: Step) -> None:
     elif ended is not None:
         item.find(Rule.COMMISSION_AFTER_DECOMMISSION, ended, step)
     if not is_reworked:
-        item.births.append(step)
-    if len(item.births) > 1:
-        _judge_births(item)
+        _judge_birth(item, step)
     if not item.issued and item.uses:
         slack = item.ground.settings.grace(Rule.EVENT_BEFORE_COMMISSION, step.party)
         early = [use for use in item.uses if use.time_ms + slack < step.time_ms]
@@ -172,16 +170,18 @@ def _issue(item: Item, step: Step) -> None:
     _begin(item, step)
 
 
-def _judge_births(item: Item) -> None:
-    """Find a second commissioning, or that another party's transformation produced the item."""
-    step = item.births[-1]
-    if step.op is Op.COMMISSION:
-        first = next(birth for birth in item.births if birth.op is Op.COMMISSION)
-        if first is not step:
-            item.find(Rule.DUPLICATE_COMMISSION, first, step)
-    made = any(birth.op is Op.TRANSFORM for birth in item.births)
-    if made and len({birth.party for birth in item.births}) > 1:
-        item.find(Rule.DUPLICATE_COMMISSION, *item.births)
+def _judge_birth(item: Item, step: Step) -> None:
+    """Find a second commissioning, or that another party's transformation produced the item.
+
+    The first commissioning and the first transformation are remembered: each is then one look.
+    """
+    for known in item.births:
+        is_second = known.op is step.op is Op.COMMISSION
+        is_made = Op.TRANSFORM in (known.op, step.op)
+        if is_second or (is_made and known.party != step.party):
+            item.find(Rule.DUPLICATE_COMMISSION, known, step)
+    if all(known.op is not step.op for known in item.births):
+        item.births.append(step)
 
 
 def _begin(item: Item, step: Step) -> None:
