@@ -11,7 +11,7 @@ from ledger.cli.registering import log_facts
 from ledger.core.entries import Address
 from ledger.core.errors import NotPermittedError
 from ledger.core.facts import party_added, party_turned
-from ledger.core.identifiers import party_key, party_path
+from ledger.core.identifiers import gln_path, party_key
 
 if TYPE_CHECKING:
     from ledger.service.read_ports import Party
@@ -31,7 +31,7 @@ def add(
 ) -> None:
     """Log a party with its first key; repeated, it adds the key to the known party."""
     output = output_of(context, as_json=as_json)
-    path = party_path(f"https://id.gs1.org/417/{gln}")
+    path = gln_path(gln)
     party = party_key(path)
     node = opened.node()
     address = Address(node.keystore.address_of(key))

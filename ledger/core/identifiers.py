@@ -35,6 +35,7 @@ _URN = re.compile(
     r"urn:epc:(id|class|idpat):([a-z]+)(?::(.*)|\Z)", re.IGNORECASE | re.ASCII | re.DOTALL
 )
 _LINK = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE | re.ASCII)
+_GLN = re.compile(r"[0-9]{13}")
 _GS1_HOST = "id.gs1.org"
 # GTIN, SSCC and GLN: the trade sends other keys with wrong check digits, and means something.
 _ALWAYS_RIGHT = frozenset(["01", "00", "414", "417"])
@@ -135,6 +136,19 @@ def party_path(identifier: str) -> str:
     if path.startswith("/414/"):
         return f"/417/{path.split('/')[2]}"
     return path
+
+
+def gln_path(gln: str) -> str:
+    """Return the path of the party that has a GLN.
+
+    Raises:
+        MalformedError: It has not 13 digits, or a wrong check digit.
+    """
+    if not _GLN.fullmatch(gln):
+        raise MalformedError("gln", "is 13 digits", gln)
+    if gln[-1] != (right := check_digit(gln[:-1])):
+        raise MalformedError("gln", f"has the check digit {right}", gln)
+    return f"/417/{gln}"
 
 
 def party_key(path: str) -> PartyKey:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ledger.core.custody.findings import Rule
 from ledger.core.errors import LimitError, MalformedError
 from ledger.core.events import Event, event_time_ms
+from ledger.core.identifiers import gln_path
 from ledger.core.strict_json import JsonValue, parse_json
 
 DAY_MS = 86_400_000
@@ -100,7 +102,7 @@ def read_scenario(value: Mapping[str, Any]) -> Scenario:
     if len(submissions) > MAX_SUBMISSIONS:
         raise LimitError("submissions", f"at most {MAX_SUBMISSIONS}", len(submissions))
     sites = _member(value, "sites", dict, {})
-    flagged = _member(value, "must_flag", list, [])
+    flagged, count = _member(value, "must_flag", list, []), len(submissions)
     return Scenario(
         id=_member(value, "id", str),
         name=_member(value, "name", str, ""),
@@ -108,7 +110,7 @@ def read_scenario(value: Mapping[str, Any]) -> Scenario:
         context=value.get("@context", []),
         sites={name: _site(name, one) for name, one in sites.items()},
         acts=tuple(_act(f"submissions[{i}]", one) for i, one in enumerate(submissions)),
-        must_flag=tuple(_must_flag(f"must_flag[{i}]", one) for i, one in enumerate(flagged)),
+        must_flag=tuple(_must_flag(f"must_flag[{i}]", one, count) for i, one in enumerate(flagged)),
         must_not_flag=tuple(_member(value, "must_not_flag", list, [])),
         expects="must_flag" in value,
         rules=_member(value, "rules", str, ""),
@@ -122,7 +124,7 @@ def _site(name: str, value: object) -> Site:
     one = _object(place, value)
     return Site(
         name=name,
-        gln=_member(one, "gln", str, place=place),
+        gln=_gln(one, "gln", place),
         sgln=_member(one, "sgln", str, place=place),
         pgln=_member(one, "pgln", str, place=place),
         lat=_degrees(one.get("lat"), f"{place}.lat", 90),
@@ -149,7 +151,7 @@ def _act(place: str, value: object) -> Act:
     if claim is not None and claim != OWN and (isinstance(claim, bool) or type(claim) is not int):
         raise MalformedError(f"{place}.claim", "is `own` or the number of a submission", claim)
     return Act(
-        submitter=_member(one, "submitter", str, place=place),
+        submitter=_gln(one, "submitter", place),
         event=None if event is None else cast("Event", _object(f"{place}.event", event)),
         fact=cast("str | None", fact),
         key=_member(one, "key", str, "", place=place),
@@ -167,12 +169,28 @@ def _time(place: str, event: object) -> int | None:
         raise MalformedError(f"{place}.eventTime", error.rule, event.get("eventTime")) from error
 
 
-def _must_flag(place: str, value: object) -> MustFlag:
+def _gln(members: Mapping[str, Any], name: str, place: str) -> str:
+    gln: str = _member(members, name, str, place=place)
+    try:
+        gln_path(gln)
+    except MalformedError as error:
+        raise MalformedError(f"{place}.{name}", f"is a GLN: {error.rule}", gln) from error
+    return gln
+
+
+def _must_flag(place: str, value: object, submissions: int) -> MustFlag:
     one = _object(place, value)
+    rule = _member(one, "rule", str, place=place)
+    if rule not in set(Rule):
+        raise MalformedError(f"{place}.rule", "is a rule of docs/custody.md", rule)
+    caused_by = _member(one, "caused_by_submission", int, place=place)
+    if not 0 <= caused_by < submissions:
+        field_name, last = f"{place}.caused_by_submission", submissions - 1
+        raise MalformedError(field_name, f"is the number of a submission, 0 to {last}", caused_by)
     return MustFlag(
         item=_member(one, "epc", str, place=place),
-        rule=_member(one, "rule", str, place=place),
-        caused_by=_member(one, "caused_by_submission", int, place=place),
+        rule=rule,
+        caused_by=caused_by,
     )
 
 

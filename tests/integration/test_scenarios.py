@@ -19,6 +19,13 @@ FOLDER = Path(__file__).parents[1] / "vectors/clone-scenarios"
 FILES = sorted(path for path in FOLDER.glob("[CD]*.json"))
 
 
+GLN = "0300011111116"
+
+
+def flagged(rule: str = "DOUBLE_SHIP", cause: int = 0) -> dict[str, Any]:
+    return {"epc": PACK, "rule": rule, "caused_by_submission": cause}
+
+
 @pytest.fixture(scope="module")
 def theatre() -> Iterator[Theatre]:
     with open_theatre() as opened:
@@ -91,9 +98,17 @@ def test_an_expectation_that_does_not_hold_is_told(theatre: Theatre) -> None:
     [
         ({"submissions": None}, "submissions"),
         ({"submissions": [{"submitter": "0300011111116"}]}, "submissions[0]"),
-        ({"submissions": [{"submitter": "1", "event": {}}]}, "submissions[0].event.eventTime"),
+        ({"submissions": [{"submitter": "1", "fact": "suspend"}]}, "submissions[0].submitter"),
+        (
+            {"submissions": [{"submitter": GLN[:-1] + "7", "fact": "resume"}]},
+            "submissions[0].submitter",
+        ),
+        ({"must_flag": [flagged(rule="DUBLE_SHIP")]}, "must_flag[0].rule"),
+        ({"must_flag": [flagged(cause=-1)]}, "must_flag[0].caused_by_submission"),
+        ({"must_flag": [flagged(cause=999)]}, "must_flag[0].caused_by_submission"),
+        ({"submissions": [{"submitter": GLN, "event": {}}]}, "submissions[0].event.eventTime"),
         ({"id": 7}, "id"),
-        ({"sites": {"A": {"gln": "x", "sgln": "x", "pgln": "x", "lat": 91}}}, "sites.A.lat"),
+        ({"sites": {"A": {"gln": GLN, "sgln": "x", "pgln": "x", "lat": 91}}}, "sites.A.lat"),
         ({"must_flag": [{"epc": "x"}]}, "must_flag[0].rule"),
         ({"as_of_days": True}, "as_of_days"),
     ],

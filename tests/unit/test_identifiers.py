@@ -13,6 +13,7 @@ from ledger.core.gs1_keys import check_digit, path_of_urn
 from ledger.core.identifiers import (
     MAX_IDENTIFIER_BYTES,
     canonical_path,
+    gln_path,
     item_key,
     key_key,
     party_key,
@@ -198,3 +199,13 @@ def test_identifiers_of_partner_documents_have_paths(
     assert len(documents) > 50
     conformance_tally(len(documents), len(wrong - WRONG_IN_THE_WILD))
     assert wrong == WRONG_IN_THE_WILD
+
+
+@pytest.mark.parametrize(
+    ("gln", "rule"), [("123", "is 13 digits"), ("4012345000008", "has the check digit 9")]
+)
+def test_a_gln_that_is_none_is_named_with_its_rule(gln: str, rule: str) -> None:
+    assert gln_path("4012345000009") == "/417/4012345000009"
+    with pytest.raises(MalformedError) as refusal:
+        gln_path(gln)
+    assert (refusal.value.field, refusal.value.rule, refusal.value.value) == ("gln", rule, gln)
