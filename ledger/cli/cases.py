@@ -22,6 +22,7 @@ app = typer.Typer(help="Cases of findings.", no_args_is_help=True, rich_markup_m
 
 # One page of the API.
 _PAGE = 500
+_STATES = ("open", "acknowledged", "assigned", "resolved", "closed", "muted")
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([hdw])", re.ASCII)
 _MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
@@ -51,6 +52,8 @@ def list_cases(
 ) -> None:
     """Show cases, those that are not settled first."""
     output = output_of(context, as_json=as_json, as_lines=as_lines)
+    if state is not None and state not in _STATES:
+        raise typer.BadParameter(f"--state is one of {', '.join(_STATES)}, not {state}")
     filters = {"state": state, "code": code, "item": item, "party": party}
     with opened.client(url) as client:
         rows = _all(client, {name: text for name, text in filters.items() if text is not None})

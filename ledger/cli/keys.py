@@ -188,7 +188,7 @@ def _moment(text: str) -> int:
     try:
         return event_time_ms(text)
     except MalformedError as error:
-        raise MalformedError("compromised-since", error.rule, text) from error
+        raise typer.BadParameter(f"--compromised-since {text}: {error.rule}") from error
 
 
 def _address(keys: "Keystore", name: str) -> Address:

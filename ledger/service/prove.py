@@ -61,7 +61,7 @@ class Prover:
             MalformedError: The identifier names no item.
             NotAnchoredError: Entries name it, but no final anchor covers one; or none is final.
             NotFoundError: No entry names it, and it is no GS1 key and no `uri:…`: as likely as that
-                it was never logged is that it was not meant.
+                it was never logged is that it was not meant. Or the viewer is no party.
             NotPermittedError: The viewer may see no entry of the history.
         """
         path, is_sure = asked_item(identifier)
@@ -69,7 +69,13 @@ class Prover:
         evidence = open_evidence(self.store, self.maps, self.tiles)
         if evidence.chain(key):
             only = None if viewer is None else Viewer(viewer)
-            return Proof(canonical_json(self._bundle(evidence, path, only)), MEDIA_TYPE)
+            try:
+                bundle = self._bundle(evidence, path, only)
+            except NotPermittedError:
+                if viewer is not None and not evidence.chain(viewer):
+                    raise NotFoundError("there is no such party as the viewer in the log") from None
+                raise
+            return Proof(canonical_json(bundle), MEDIA_TYPE)
         if self.store.item_known(key):
             raise NotAnchoredError(f"{path} is in the log, but no final anchor covers it yet")
         if not is_sure:

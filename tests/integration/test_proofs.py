@@ -104,6 +104,8 @@ def test_a_stranger_sees_nothing_and_a_wrong_gln_is_told(
     settle()
     answer = api.get(f"/items{path_of(item)}/proof", params={"viewer": stranger.gln})
     assert (answer.status_code, answer.json()["type"]) == (403, "unbroken:not-permitted")
+    answer = api.get(f"/items{path_of(item)}/proof", params={"viewer": "garbage"})
+    assert (answer.status_code, "no such party" in answer.json()["detail"]) == (404, True)
     answer = api.get(f"/items{path_of(item)}/proof", params={"viewer": "4012345000000"})
     assert (answer.status_code, answer.json()["field"]) == (400, "viewer")
 

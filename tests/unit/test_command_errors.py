@@ -35,6 +35,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         (["epcis", "convert", "a", "--to", "b"], "'--to'"),
         (["audit", "--workers", "0"], "'--workers'"),
         (["barcode", "1", "-o", "y", "--symbol", "q"], "--symbol: one of datamatrix"),
+        (["case", "list", "--state", "bogus"], "--state is one of open, acknowledged"),
         (["capture", "a"], "--key is needed, but for a --dry-run"),
         (["capture", "none", "--key", "a"], "none: No such file or directory"),
         (["export", "none"], "none: No such file or directory"),

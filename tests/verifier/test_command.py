@@ -102,9 +102,14 @@ def test_a_bad_bundle_exits_1_and_names_the_step(
         assert answer["steps"][-1]["step"] == "inclusion"
 
 
-def test_an_absent_file_exits_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bundle", str(tmp_path / "none")]) == 3
-    assert capsys.readouterr().err.count("\n") == 1
+@pytest.mark.parametrize("argv", [["bundle"], ["evidence"], ["bundle", "-", "--policy"]])
+def test_an_absent_file_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    absent = str(tmp_path / "none")
+    assert main([*argv, absent]) == 2
+    told = f"unbroken-verify: {absent}: No such file or directory\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The command `unbroken-verify`.
 
 Exit codes: 0 everything held, 1 a check failed or the evidence was refused, 2 usage (a malformed
-policy too), 3 a file or chain could not be reached, 4 all held but the anchor is not final yet.
+policy or a file that cannot be read too), 3 a chain could not be reached, 4 all held but the anchor
+is not final yet.
 """
 
 import sys
@@ -20,6 +21,10 @@ from unbroken_verifier.report import Finding, Report, printable
 from unbroken_verifier.steps import FORMATS, verify_bundle
 
 OK, FAILED, USAGE, UNREACHABLE, NOT_FINAL = range(5)
+
+
+class _UnreadableError(Exception):
+    """A file that was named cannot be read."""
 
 
 class _Parser(ArgumentParser):
@@ -42,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
-    except PolicyError as error:
+    except (PolicyError, _UnreadableError) as error:
         return _complain(error, USAGE)
     except StepError as error:
         return _complain(error, FAILED)
@@ -139,8 +144,11 @@ def _read(name: str, limit: int) -> bytes:
     """At most one byte more than the limit, so that the reader of the bytes can refuse them."""
     if name == "-":
         return sys.stdin.buffer.read(limit + 1)
-    with Path(name).open("rb") as file:
-        return file.read(limit + 1)
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise _UnreadableError(f"{name}: {error.strerror or error}") from error
 
 
 def _print_step(finding: Finding) -> None:
