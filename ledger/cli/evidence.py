@@ -10,8 +10,10 @@ from ledger.cli.documents import read_bytes
 from ledger.cli.exit_codes import file_error
 from ledger.cli.output import JsonFlag, Output, output_of, write_bytes
 from ledger.cli.prove import Url, replace_file
+from ledger.core.entries import decode_event
 from ledger.core.errors import MalformedError
 from ledger.core.evidence_files import (
+    DoubleSpend,
     HeadConflict,
     head_conflict,
     parse_evidence,
@@ -134,6 +136,11 @@ def _submit(
     chain, payer = open_chain(settings), wallet_key(settings, opened.keystore())
     registry = _contract(settings, chain, payer, contract, deploy=deploy)
     signed = registry.sign_proof(payer, claim, anchor)
+    at = _recorded_at(registry, claim, anchor)  # of a claim that the contract takes
+    if at is not None:
+        state = "recorded already, nothing was sent"
+        output.record({"file": file, "contract": registry.address, "block": at, "state": state})
+        return
     receipt = chain.await_receipt(chain.broadcast(signed.raw), MINED_TIMEOUT_S)
     if receipt is None or not receipt.succeeded:
         raise ChainError(f"the transaction {signed.tx_hash.hex()} was not mined in time")
@@ -141,6 +148,16 @@ def _submit(
         "file": file, "contract": registry.address, "transaction": signed.tx_hash.hex(),
         "block": receipt.block_number, "gas": receipt.gas_used,
     })  # fmt: skip
+
+
+def _recorded_at(
+    registry: "EvidenceContract", claim: DoubleSpend | HeadConflict, anchor: bytes
+) -> int | None:
+    """Return the block in which the key or log that is accused was convicted."""
+    if isinstance(claim, HeadConflict):
+        return registry.log_equivocated_at(anchor, claim.log_id)
+    signer = decode_event(claim.handoffs[0].entry).signer
+    return registry.key_equivocated_at(signer, claim.chain_id, claim.contract)
 
 
 def _anchor(claim: HeadConflict, url: str | None) -> bytes:
