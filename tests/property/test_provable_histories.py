@@ -387,11 +387,11 @@ def test_what_is_disclosed_is_what_was_asked_and_what_decides(
 @pytest.mark.parametrize(
     ("fields", "items", "told"),
     [
-        (["readPoint"], [], r"fields: is a member of the event \(.*bizLocation.*'readPoint'"),
+        (["readPoint"], [], r"field: is a member of the event \(.*bizLocation.*'readPoint'"),
         (["/bizLocation/id"], [], "/bizLocation is shown whole or not"),
         (["/epcList/9"], [], "'/epcList/9'"),
-        ([], [BOXES[0]], f"items: is named by the event, got '{BOXES[0]}'"),
-        ([], ["https://id.gs1.org/01/1"], "https://id.gs1.org/01/1"),
+        ([], [BOXES[0]], f"item: is named by the event, got '{BOXES[0]}'"),
+        ([], ["https://id.gs1.org/01/1"], r"item: \(01\) .*'1'"),
     ],
 )
 def test_what_an_event_does_not_have_is_named(
