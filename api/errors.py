@@ -12,7 +12,7 @@ import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.routing import Match, Route
+from fastapi.routing import APIRoute
 
 from api.epcis_paths import LIMITS, PREFIX, allowed_methods, with_head
 from api.guard import FENCE
@@ -171,7 +171,7 @@ TOLD: tuple[type[Exception], ...] = (LedgerError, *STORE_ERRORS)
 def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Answer every error of app, whose routes are those of the routers, with a problem."""
     app.state.own_routes = [
-        one for router in routers for one in router.routes if isinstance(one, Route)
+        one for router in routers for one in router.routes if isinstance(one, APIRoute)
     ]
     for kind in PROBLEMS:
         app.add_exception_handler(kind, _handle)
@@ -187,8 +187,8 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> str:
     """Return the `Allow` of a path that several routes may serve, each with a method of its own."""
-    own: Sequence[Route] = request.app.state.own_routes
-    serving = [one for one in own if one.matches(request.scope)[0] is not Match.NONE]
+    own: Sequence[APIRoute] = request.app.state.own_routes
+    serving = [one for one in own if one.path_regex.match(request.url.path)]
     return with_head(list(dict.fromkeys(name for one in serving for name in one.methods or ())))
 
 

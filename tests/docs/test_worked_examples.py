@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["entry.md", "event.md", "evidence.md", "identifiers.md", "item-map.md", "log.md", "submission.md"]
+PAGES = [
+    "entry.md",
+    "event.md",
+    "evidence.md",
+    "identifiers.md",
+    "item-map.md",
+    "log.md",
+    "submission.md",
+]
 EXAMPLE = re.compile(
     r"^## Worked example\nFrom `(tests/vectors/format/\w+\.json)`\..*\n\n```\n((?:.+ = .+\n)+)```$",
     re.MULTILINE,

@@ -123,11 +123,11 @@ def test_a_nul_in_a_standard_query_is_refused_as_the_standard_says(api: httpx.Cl
 @pytest.mark.parametrize(
     ("url", "field"),
     [
-        ("/findings?sevrity=high", "sevrity"),
+        ("/findings?urgency=high", "urgency"),
         ("/findings/stream?state=open", "state"),
         ("/cases?party_=4012345000009", "party_"),
         ("/webhooks?limit=3", "limit"),
-        (f"/items{SERIAL}/proof?veiwer=4012345000009", "veiwer"),
+        (f"/items{SERIAL}/proof?watcher=4012345000009", "watcher"),
         ("/findings?code=DOUBLE_SHIP&code=DOUBLE_RECEIVE", "code"),
         ("/cases?limit=1&limit=2", "limit"),
         ("/disclosures/1?fields=action", "fields"),

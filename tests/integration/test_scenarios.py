@@ -103,7 +103,7 @@ def test_an_expectation_that_does_not_hold_is_told(theatre: Theatre) -> None:
             {"submissions": [{"submitter": GLN[:-1] + "7", "fact": "resume"}]},
             "submissions[0].submitter",
         ),
-        ({"must_flag": [flagged(rule="DUBLE_SHIP")]}, "must_flag[0].rule"),
+        ({"must_flag": [flagged(rule="SHIPPED_TWICE")]}, "must_flag[0].rule"),
         ({"must_flag": [flagged(cause=-1)]}, "must_flag[0].caused_by_submission"),
         ({"must_flag": [flagged(cause=999)]}, "must_flag[0].caused_by_submission"),
         ({"submissions": [{"submitter": GLN, "event": {}}]}, "submissions[0].event.eventTime"),
