@@ -21,7 +21,7 @@ from ledger.core.errors import (
 from ledger.core.identifiers import item_key, key_key
 from ledger.core.jcs import canonical_json
 from ledger.core.strict_json import parse_json
-from tests.fakes.memory_log import MemoryLog
+from tests.fakes.memory_log import MemoryLog, partner
 from tests.property.test_cross import (
     BOXES,
     BUYER,
@@ -293,8 +293,13 @@ def test_every_party_of_an_entry_sees_it_and_packing_is_seen_by_all() -> None:
     assert "/ex:price" in {row["pointer"] for row in sold["rows"]}
     assert PACKS[1].encode() not in raw
     assert f"undisclosed but counted at index {first}" in report.steps[-1].detail
-    with pytest.raises(NotPermittedError):
+    with pytest.raises(NotFoundError, match="no such party"):
         log.prove(pack, bytes(32))
+    stranger = partner(9, "4012347000007")
+    log.register(stranger, "4012347000007")
+    log.publish()
+    with pytest.raises(NotPermittedError):
+        log.prove(pack, stranger.party)
 
 
 def test_an_erased_event_stays_counted_and_its_item_named() -> None:
