@@ -56,7 +56,7 @@ def test_a_resent_document_is_a_duplicate_and_a_finding_is_told(running: Run) ->
     (second,) = data(running("capture", "-", "--key", "maker", "--json", given=raw))
     assert (first["verdict"], second["verdict"]) == ("accepted", "duplicate")
     assert first["log_index"] == second["log_index"]
-    assert second["findings"] == ["NOT_COMMISSIONED"]
+    assert second["findings"] == ["NOT_COMMISSIONED", "OVERDUE_RECEIPT"]
 
 
 def test_rows_in_a_pipe_are_lines_and_json_lines_are_documents(running: Run) -> None:
@@ -169,7 +169,6 @@ def test_status_counts_every_state_of_life(running: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["prove", "/01/04012345111118/21/none"], 1),
         (["prove", "urn:epc:id:sgtin:4012345.011111"], 1),
         (["key", "new", "maker"], 1),
         (["key", "revoke", "0xzz", "--reason", "x"], 1),

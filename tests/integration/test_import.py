@@ -93,7 +93,7 @@ def test_rows_are_signed_logged_and_duplicates_when_sent_again(
     assert result.exit_code == 0, result.output
     rows: list[dict[str, Any]] = json.loads(result.stdout)
     assert [(row["verdict"], row["rows"], row["findings"]) for row in rows] == [
-        ("accepted", "2-3", []), ("accepted", "4", []),
+        ("accepted", "2-3", []), ("accepted", "4", ["OVERDUE_RECEIPT"]),
     ]  # fmt: skip
     history = api.get("/items/01/04012345111118/21/I2").json()
     assert [step["index"] for step in history["events"]] == [rows[0]["log_index"]]

@@ -185,14 +185,16 @@ def test_a_query_that_is_not_there_has_no_subscriptions(web: httpx.Client) -> No
 
 @pytest.mark.parametrize("name", ["%00", "x" * 2000, "%EF%BF%BF", "..%2F..", "%0A", "a%2Fb"])
 def test_odd_names_and_ids_are_not_found(web: httpx.Client, query: str, name: str) -> None:
+    # No text of the database holds NUL: what asks for one is malformed.
+    status = 400 if name == "%00" else 404
     for path in (
         f"/epcis/queries/{name}/subscriptions", f"{query}/{name}", f"/webhooks/{name}",
         f"/webhooks/{name}/deliveries",
     ):  # fmt: skip
-        assert web.get(path).status_code == 404, path
-    assert web.post(f"/epcis/queries/{name}/subscriptions", json=GOOD).status_code == 404
-    assert web.delete(f"/webhooks/{name}").status_code == 404
-    assert web.post(f"/webhooks/{name}/replay").status_code == 404
+        assert web.get(path).status_code == status, path
+    assert web.post(f"/epcis/queries/{name}/subscriptions", json=GOOD).status_code == status
+    assert web.delete(f"/webhooks/{name}").status_code == status
+    assert web.post(f"/webhooks/{name}/replay").status_code == status
 
 
 def test_a_subscription_is_found_under_its_own_query_only(web: httpx.Client, query: str) -> None:
