@@ -206,11 +206,8 @@ def _edited_behind_the_back(stage: Stage) -> Any:  # noqa: ANN401 -- a context m
         "UPDATE events SET content = convert_to(replace(convert_from(content, 'UTF8'), :old, :new),"
         " 'UTF8') WHERE log_index = (SELECT min(log_index) FROM events)"
     )
-    # Both: what refuses any change, and what lets through nothing but an erasure.
-    off, on = (
-        text(f"ALTER TABLE events {verb} TRIGGER append_only, {verb} TRIGGER only_erased")
-        for verb in ("DISABLE", "ENABLE")
-    )
+    # All: what refuses any change, and what lets through nothing but an erasure.
+    off, on = (text(f"ALTER TABLE events {verb} TRIGGER USER") for verb in ("DISABLE", "ENABLE"))
     with stage.engine.begin() as connection:
         connection.execute(off)
         connection.execute(change, {"old": old, "new": new})
