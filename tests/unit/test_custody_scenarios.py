@@ -19,8 +19,6 @@ from tests.custody_story import item_of, raised, scenario_steps
 VECTORS = Path(__file__).parents[1] / "vectors"
 # The brief of the rules: up to seven submissions in every order, else this many orders of chance.
 MAX_PERMUTED, SEEDED_ORDERS = 7, 500
-# Of our own, more than a hundred, fewer: seconds, not minutes.
-OWN_PERMUTED, OWN_ORDERS = 5, 60
 
 
 def _files() -> Iterator[Path]:
@@ -54,12 +52,12 @@ def test_scenario_raises_what_it_must_and_nothing_on_bystanders(path: Path) -> N
         assert found == {}
 
 
-def _orders(count: int, *, own: bool) -> Iterator[tuple[int, ...]]:
-    if count <= (OWN_PERMUTED if own else MAX_PERMUTED):
+def _orders(count: int) -> Iterator[tuple[int, ...]]:
+    if count <= MAX_PERMUTED:
         yield from permutations(range(count))
         return
     chance = random.Random(count)
-    for _ in range(OWN_ORDERS if own else SEEDED_ORDERS):
+    for _ in range(SEEDED_ORDERS):
         yield tuple(chance.sample(range(count), count))
 
 
@@ -72,8 +70,7 @@ def test_every_order_of_arrival_leaves_the_same_findings_open(path: Path) -> Non
         (item_of(must["epc"]), must["rule"], must["caused_by_submission"])
         for must in document["must_flag"]
     ]
-    own = path.parent.name == "scenarios-own"
-    for order in _orders(len(document["submissions"]), own=own):
+    for order in _orders(len(document["submissions"])):
         scenario = in_file_order.arriving(order)
         found = raised(scenario.fold())
         assert set(found) == expected, order
