@@ -61,7 +61,8 @@ def run(node: Node, monkeypatch: pytest.MonkeyPatch) -> Run:
         error = done.exception
         if error is not None and not isinstance(error, SystemExit):
             return exit_code(error) or done.exit_code, str(error)  # type: ignore[arg-type]
-        return done.exit_code, json.loads(done.stdout)
+        # What is wrong with the arguments is told on stderr; nothing is printed then.
+        return done.exit_code, json.loads(done.stdout) if done.stdout else done.stderr
 
     return call
 
@@ -264,6 +265,8 @@ def test_commands_say_what_is_wrong(run: Run) -> None:
     gln = new_gln()
     key = made_party(run, gln)
     assert run("party", "suspend", new_gln())[0] == ExitCode.FAILED
+    code, words = run("key", "revoke", key, "--reason", "x", "--compromised-since", "yesterday")
+    assert (code, "compromised-since" in words) == (ExitCode.USAGE, True)
     code, words = run("key", "revoke", key, "--reason", "x" * 201)
     assert (code, "reason" in words) == (ExitCode.FAILED, True)
     other = new_gln()
