@@ -13,7 +13,7 @@ from ledger.core.submission import Signer, build_submission, doc_hash
 from ledger.core.tokens import hold_token
 from ledger.service.evidence import EvidenceMaker
 from ledger.service.proof_ports import ProofRow
-from ledger.service.token_ports import Equivocation, ItemEntry, RetainedBody, RetainedRow
+from ledger.service.token_ports import RetainedBody, RetainedRow
 from tests.integration.partners import document, ship
 
 ITEM = "https://id.gs1.org/01/04012345111118/21/987"
@@ -60,11 +60,6 @@ class Sold:
             )
         )
 
-    def item_entries(
-        self, keys: Collection[bytes], most_each: int, most: int
-    ) -> dict[bytes, list[ItemEntry]]:
-        raise NotImplementedError(keys, most_each, most)
-
     def double_spend(self, item_key: bytes) -> tuple[int, int, bytes] | None:
         return (0, 1, hold_token(item_key, Z))
 
@@ -73,9 +68,6 @@ class Sold:
 
     def retained(self, index: int) -> RetainedBody:
         return self.bodies[index]
-
-    def equivocations(self, addresses: Collection[bytes]) -> list[Equivocation]:
-        raise NotImplementedError(addresses)
 
 
 def sold_twice(identity: LogIdentity) -> bytes:

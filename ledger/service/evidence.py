@@ -11,7 +11,7 @@ from ledger.core.jcs import canonical_json
 from ledger.core.merkle import Levels, leaf_hash
 from ledger.core.strict_json import JsonValue
 from ledger.service.proof_ports import ProofRow
-from ledger.service.token_ports import RetainedBody, TokenStore
+from ledger.service.token_ports import EvidenceStore, RetainedBody
 
 FORMAT = "unbroken/evidence/v1"
 MEDIA_TYPE = "application/vnd.unbroken.evidence+json"
@@ -21,7 +21,7 @@ MEDIA_TYPE = "application/vnd.unbroken.evidence+json"
 class EvidenceMaker:
     """Makes evidence files of what the log holds."""
 
-    store: TokenStore
+    store: EvidenceStore
     identity: LogIdentity
 
     def double_spend(self, path: str) -> bytes:

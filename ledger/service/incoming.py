@@ -14,7 +14,7 @@ from ledger.core.commitment import ROLE_CHILD, ROLE_PARENT
 from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.entries import FLAG_UNPACK_ALL, Op
 from ledger.core.tokens import voided_by
-from ledger.service.token_ports import ItemEntry, TokenStore
+from ledger.service.token_ports import ItemEntry, ItemEntryStore
 
 # An event names at most so many items that a token is asked for; a document may ask again.
 MAX_ITEMS = 20_000
@@ -62,7 +62,7 @@ class _Stay(NamedTuple):
 class Incoming:
     """Answers what a client's journal asks."""
 
-    store: TokenStore
+    store: ItemEntryStore
 
     def known(self, party: bytes, keys: Sequence[bytes]) -> list[Known]:
         """Return what the log tells party of each item, in the order of keys.

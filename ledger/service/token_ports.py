@@ -49,8 +49,8 @@ class RetainedBody:
     rows: list[RetainedRow]
 
 
-class TokenStore(Protocol):
-    """The log as tokens see it; every method sees the database at one instant."""
+class ItemEntryStore(Protocol):
+    """The log as tokens see it, at one instant."""
 
     def item_entries(
         self, keys: Collection[bytes], most_each: int, most: int
@@ -62,6 +62,10 @@ class TokenStore(Protocol):
         """
         ...
 
+
+class EvidenceStore(Protocol):
+    """What evidence of a double spend is made from."""
+
     def double_spend(self, item_key: bytes) -> tuple[int, int, bytes] | None:
         """Return both log indexes and the token of an item's first proven double spend."""
         ...
@@ -72,8 +76,4 @@ class TokenStore(Protocol):
 
     def retained(self, index: int) -> RetainedBody:
         """Return the retained body of an event."""
-        ...
-
-    def equivocations(self, addresses: Collection[bytes]) -> list[Equivocation]:
-        """Return what proves equivocation, of each key the first, by log index."""
         ...

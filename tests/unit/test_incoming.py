@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from ledger.core.custody.steps import MAX_NESTING
 from ledger.core.entries import FLAG_UNPACK_ALL, Address, EventEntry, Op, Z, entry_leaf_hash
 from ledger.service.incoming import MAX_ENTRIES, MAX_OWN, MAX_STAYS, Incoming, Known
-from ledger.service.proof_ports import ProofRow
-from ledger.service.token_ports import Equivocation, ItemEntry, RetainedBody
+from ledger.service.token_ports import ItemEntry
 
 US, MAKER, OTHER = (bytes([n]) * 32 for n in (1, 2, 3))
 PACK, CASE, PALLET = (bytes([n]) * 32 for n in (11, 12, 13))
@@ -58,18 +57,6 @@ class Store:
             if len(entries) <= min(most_each, most):
                 found[key], most = entries, most - len(entries)
         return found
-
-    def double_spend(self, item_key: bytes) -> tuple[int, int, bytes] | None:
-        raise NotImplementedError(item_key)
-
-    def proof_rows(self, indexes: Collection[int]) -> list[ProofRow]:
-        raise NotImplementedError(indexes)
-
-    def retained(self, index: int) -> RetainedBody:
-        raise NotImplementedError(index)
-
-    def equivocations(self, addresses: Collection[bytes]) -> list[Equivocation]:
-        raise NotImplementedError(addresses)
 
 
 def known(store: Store, key: bytes = PACK) -> Known:
