@@ -25,14 +25,6 @@ class ItemEntry:
     lists_children: bool
 
 
-class Equivocation(NamedTuple):
-    """A key that signed two owners for one token of an item; `log_index` is the later entry's."""
-
-    address: bytes
-    log_index: int
-    item_key: bytes
-
-
 class RetainedRow(NamedTuple):
     """One item row of a retained body, by its index; `spends` is Z for no claim."""
 

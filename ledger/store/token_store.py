@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from ledger.core.entries import EventEntry, Z, decode_event
 from ledger.core.errors import NotFoundError
 from ledger.service.proof_ports import ProofRow
-from ledger.service.token_ports import Equivocation, ItemEntry, RetainedBody, RetainedRow
+from ledger.service.token_ports import ItemEntry, RetainedBody, RetainedRow
 from ledger.store.bulk import IndexArray, KeyArray, fetch_rows
 
 # Bytes of an entry: op at 5, signer from 16, to_owner from 100. A token stands in no entry but a
@@ -77,10 +77,6 @@ _FAMILIES = """
         SELECT FROM item_rows c WHERE c.log_index = p.log_index AND c.role = 2 OFFSET 0)
     FROM item_rows p WHERE p.role = 1 AND p.log_index = ANY(%s) GROUP BY p.log_index
 """
-_FIRST_EQUIVOCATIONS = text("""
-    SELECT DISTINCT ON (address) address, log_index, item_key FROM key_equivocations
-    WHERE address = ANY(:addresses) ORDER BY address, log_index, item_key
-""")
 _PROOF_ROWS = text("""
     SELECT e.log_index AS index, e.entry, s.issued_ms, s.doc_hash, s.signature, e.count, e.position,
            e.submission_path AS path
@@ -165,12 +161,6 @@ class SqlTokenStore:
             raise NotFoundError(f"no event has the log index {index}")
         retained = [RetainedRow(row.item_key, row.role, row.spends or Z) for row in rows]
         return RetainedBody(items_secret=secret, rows=retained)
-
-    def equivocations(self, addresses: Collection[bytes]) -> list[Equivocation]:
-        """Return what proves equivocation, of each key the first, by log index."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(_FIRST_EQUIVOCATIONS, {"addresses": list(addresses)})
-            return sorted((Equivocation(*row) for row in rows), key=lambda one: one.log_index)
 
 
 def _readable(
