@@ -21,7 +21,6 @@ from ledger.core.barcodes.scans import Reading, read_scan
 
 # Pixels of one module: a printer's dot is a fraction of it, and readers want three at least.
 DEFAULT_MODULE_PIXELS: Final = 8
-MAX_MODULE_PIXELS: Final = 64
 # For the read-back of an SVG, which has no pixels of its own.
 _READING_PIXELS: Final = 4
 _DARK: Final = 0x80

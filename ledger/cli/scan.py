@@ -13,6 +13,9 @@ from ledger.cli.texts import Texts, lines_of, odd_bytes, texts_of, visible
 from ledger.core.errors import MalformedError
 from ledger.core.strict_json import parse_json
 
+# Larger ones fill memory and help no reader.
+MAX_MODULE = 64
+
 _COLUMNS = ("input", "verdict", "elements", "diagnosis")
 
 
@@ -103,7 +106,8 @@ def barcode(
         typer.Option("--symbol", help="datamatrix, qr, gs1-qr or code128."),
     ] = None,
     module: Annotated[
-        int, typer.Option("--module", min=1, max=64, help="Pixels of a module in a PNG.")
+        int,
+        typer.Option("--module", min=1, max=MAX_MODULE, help="Pixels of a module in a PNG."),
     ] = 8,
     as_json: JsonFlag = False,
 ) -> None:

@@ -26,7 +26,6 @@ MAX_PAGE: Final = 500
 MAX_TURNS: Final = 500
 # What a follower holds in memory, some 500 bytes each.
 FOLLOWED: Final = 200
-MUTED: Final = "muted"
 _OPEN_CURSOR = re.compile(r"([0-9a-f]{64})\.([A-Z_]{1,64})", re.ASCII)
 _PAST_CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
 JOB_BYTES: Final = 16

@@ -165,15 +165,6 @@ class EventQueries:
             after = more[-1]
         return found[:limit]
 
-    async def verify_known(self, resource: Resource, value: str) -> None:
-        """Raise unless an event has the value.
-
-        Raises:
-            NotFoundError: None has.
-        """
-        if not await self.store.has(resource, value):
-            raise NotFoundError(f"no event has {value[:120]!r} among its {resource.value}")
-
     async def _found(self, query: Query, limit: int, cursor: Cursor | None) -> FoundEvents:
         try:
             return await self.store.find(query, limit, cursor)

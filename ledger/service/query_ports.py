@@ -183,10 +183,6 @@ class EventStore(Protocol):
         """Return values of events in their order, from behind `after`; of items, their paths."""
         ...
 
-    async def has(self, resource: Resource, value: str) -> bool:
-        """Tell whether an event has a value; of items, whether one names the path."""
-        ...
-
     async def contents(self, indexes: Collection[int]) -> dict[int, SentEvent]:
         """Return events as they were sent, by log index."""
         ...

@@ -9,7 +9,6 @@ from psycopg.errors import QueryCanceled
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.core.epcis.query import Query, QueryTooComplexError
-from ledger.core.identifiers import item_key
 from ledger.service.query_ports import (
     Cursor,
     FoundEvent,
@@ -114,14 +113,6 @@ class SqlEventStore:
         column = _COLUMNS.get(resource)
         statement = _EPCS if column is None else _VALUES.format(column)
         return [row[0] for row in await self._rows(statement, {"after": after, "limit": limit})]
-
-    async def has(self, resource: Resource, value: str) -> bool:
-        """Tell whether an event has a value; of items, whether one names the path."""
-        column = _COLUMNS.get(resource)
-        if column is None:
-            return bool((await self.item_events(item_key(value), 1)).events)
-        statement = f"SELECT 1 FROM epcis_events WHERE {column} = %s LIMIT 1"  # noqa: S608
-        return bool(await self._rows(statement, [value]))
 
     async def contents(self, indexes: Collection[int]) -> dict[int, SentEvent]:
         """Return events as they were sent, by log index."""
