@@ -1,7 +1,6 @@
 """The database is what `ledger.store.tables` says, and refuses what an append-only table must."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from alembic import command
@@ -12,6 +11,8 @@ from sqlalchemy import Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger.bootstrap import Node
+from ledger.clock import now_ms
+from ledger.service.look_up import CAPTURE_ID_BYTES
 from ledger.store import (  # noqa: F401 -- they add their tables to the metadata
     case_tables,
     custody_tables,
@@ -26,7 +27,8 @@ from ledger.store.log_store import SqlLogStore
 from ledger.store.read_store import SqlReadStore
 from ledger.store.tables import APPEND_ONLY, metadata
 from ledger.worker import Worker
-from tests.integration.partners import Partner, commission, new_item
+from tests.integration.partners import commission, document, new_item
+from tests.integration.test_custody_replay import integrate, send, signer
 
 pytestmark = pytest.mark.db
 
@@ -98,20 +100,22 @@ def first_tables(node: Node) -> Iterator[Engine]:
 
 
 def test_a_log_of_the_first_release_is_read_and_written_on(
-    node: Node,
-    first_tables: Engine,
-    partner: Callable[..., Partner],
-    captured: Callable[..., dict[str, Any]],
+    fresh_node: Node, first_tables: Engine
 ) -> None:
-    job = captured(partner("Before"), commission(new_item()))
-    _copy_log(node.engine, first_tables)
+    # A log of its own: others erase, which the first release did not know.
+    send(fresh_node, signer(fresh_node, 0), document(commission(new_item())))
+    integrate(fresh_node, now_ms())
+    with fresh_node.engine.connect() as connection:
+        query = "SELECT digest FROM submissions ORDER BY id DESC LIMIT 1"
+        digest = bytes(connection.execute(text(query)).scalar_one())
+    _copy_log(fresh_node.engine, first_tables)
     migrate(first_tables)
     with first_tables.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
         events = connection.execute(text("SELECT event_id, declares_error FROM events")).all()
     assert {tuple(row) for row in events} == {(None, False)}
-    read = SqlReadStore(first_tables).job(bytes.fromhex(job["captureID"]))
+    read = SqlReadStore(first_tables).job(digest[:CAPTURE_ID_BYTES])
     assert read is not None
     assert (read.error_behaviour, read.finished_ms is None) == ("proceed", False)
     assert [(one.verdict, one.details, one.event_id) for one in read.results] == [
